@@ -1,0 +1,1 @@
+"""Numbers read from activations. Arrays in, frozen results out."""

@@ -1,0 +1,1 @@
+"""Arrays to pictures. Knows nothing of networks."""

@@ -1,0 +1,1 @@
+"""The page: Gradio components and callbacks of a few lines that call the service."""
