@@ -85,8 +85,8 @@ class PoolFormerLayer(nn.Module):
         self.after_norm = PoolFormerGroupNorm(channels)
         self.drop_path = DropPath(drop_path_rate)
         if config.use_layer_scale:
-            self.layer_scale_1 = nn.Parameter(config.layer_scale_init_value * torch.ones(channels))
-            self.layer_scale_2 = nn.Parameter(config.layer_scale_init_value * torch.ones(channels))
+            self.layer_scale_1 = nn.Parameter(torch.full((channels,), float(config.layer_scale_init_value)))
+            self.layer_scale_2 = nn.Parameter(torch.full((channels,), float(config.layer_scale_init_value)))
         else:  # Scaling by one: the same equation, and nothing in the state dict.
             self.register_buffer("layer_scale_1", torch.ones(channels), persistent=False)
             self.register_buffer("layer_scale_2", torch.ones(channels), persistent=False)
