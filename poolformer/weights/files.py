@@ -1,0 +1,84 @@
+"""What a checkpoint is on disk: a folder with a config, weights and perhaps a preprocessor config. Data, never code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from poolformer.errors import WeightsError
+from poolformer.nn.config import CONFIG_NAME
+
+PREPROCESSOR_NAME = "preprocessor_config.json"
+WEIGHTS_NAMES = ("model.safetensors", "pytorch_model.bin")  # in order of preference
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """The files of one checkpoint; `preprocessor` is None where there is none."""
+
+    config: Path
+    weights: Path
+    preprocessor: Path | None
+
+
+def find_files(folder: Path) -> CheckpointFiles | None:
+    """The checkpoint in `folder`, model.safetensors before pytorch_model.bin; None without a config or weights."""
+    weights = next((folder / name for name in WEIGHTS_NAMES if (folder / name).is_file()), None)
+    if weights is None or not (folder / CONFIG_NAME).is_file():
+        return None
+    preprocessor = folder / PREPROCESSOR_NAME
+    return CheckpointFiles(folder / CONFIG_NAME, weights, preprocessor if preprocessor.is_file() else None)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        WeightsError: the file is missing, unreadable, or holds no JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WeightsError(f"{path.name} cannot be read ({error.strerror}); restore it beside the weights.") from error
+    except ValueError as error:
+        raise WeightsError(f"{path.name} is not valid JSON ({error}); restore or fetch it again.") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{path.name} holds a JSON {type(values).__name__}; it must hold an object.")
+    return values
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The state dict in a .safetensors file, or in a pickle of nothing but tensors; on the CPU, dtypes as stored.
+
+    Code in a pickle is not run: only tensors and plain containers are rebuilt (`torch.load(weights_only=True)`).
+
+    Raises:
+        WeightsError: the file is damaged, or holds anything but named tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            tensors: Any = load_file(path)
+        else:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path.name} was refused and nothing in it was run, because it holds more than plain tensors; "
+            "use a copy from a source you trust, best as model.safetensors."
+        ) from error
+    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{path.name} is damaged or incomplete ({reason}); delete it and fetch or copy it again."
+        ) from error
+    if not isinstance(tensors, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in tensors.items()
+    ):
+        raise WeightsError(f"{path.name} holds something else than named tensors; use the file that was saved with it.")
+    return tensors

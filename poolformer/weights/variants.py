@@ -1,0 +1,127 @@
+"""The variants: what was published about s12 to m48, and what was measured of the bundled tiny.
+
+Figures of the published five: *MetaFormer Is Actually What You Need for Vision* (arXiv:2111.11418), tables 1 and 2, and
+the README of github.com/sail-sg/poolformer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from poolformer.errors import UnknownVariantError, WeightsError
+from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
+from poolformer.weights.files import PREPROCESSOR_NAME, read_json
+
+BUNDLED_DIR = Path(__file__).resolve().parents[2] / "assets"  # beside the package: the app runs from its clone
+BUNDLED_NAME = "tiny"
+METRICS_NAME = "metrics.json"  # what the training command measured
+
+PUBLISHED_SIZE_PX = 224  # height and width of the pictures that MACs and top-1 were published for
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the variant table.
+
+    `parameters_m` is millions of parameters, `macs_g` thousand millions of multiply-accumulates for one square picture
+    of `input_size_px` pixels a side, `top1_percent` the top-1 accuracy on the test pictures of `dataset`. `crop_pct` is
+    the share of the resized shortest edge that the centre crop keeps. Published variants have a `hub_id`, bundled
+    ones a `folder`.
+    """
+
+    name: str
+    depths: tuple[int, ...]
+    hidden_sizes: tuple[int, ...]
+    parameters_m: float
+    macs_g: float
+    top1_percent: float
+    crop_pct: float | None
+    hub_id: str = ""
+    folder: Path | None = None
+    dataset: str = "ImageNet-1k"
+    input_size_px: int = PUBLISHED_SIZE_PX
+
+    def config(self, num_labels: int = 1000) -> PoolFormerConfig:
+        """The network's configuration; a bundled variant's is read from its folder, with its own labels."""
+        if self.folder is not None:
+            return PoolFormerConfig.from_dict(read_json(self.folder / "config.json"))
+        return PoolFormerConfig(depths=self.depths, hidden_sizes=self.hidden_sizes, num_labels=num_labels)
+
+
+_S, _M = (64, 128, 320, 512), (96, 192, 384, 768)
+
+VARIANTS: dict[str, Variant] = {
+    row.name: row
+    for row in (
+        Variant("s12", (2, 2, 6, 2), _S, 12, 1.8, 77.2, 0.9, "sail/poolformer_s12"),
+        Variant("s24", (4, 4, 12, 4), _S, 21, 3.4, 80.3, 0.9, "sail/poolformer_s24"),
+        Variant("s36", (6, 6, 18, 6), _S, 31, 5.0, 81.4, 0.9, "sail/poolformer_s36"),
+        Variant("m36", (6, 6, 18, 6), _M, 56, 8.8, 82.1, 0.95, "sail/poolformer_m36"),
+        Variant("m48", (8, 8, 24, 8), _M, 73, 11.6, 82.5, 0.95, "sail/poolformer_m48"),
+    )
+}
+
+VARIANT_NAMES = (BUNDLED_NAME, *VARIANTS)
+
+
+def variant(name: str) -> Variant:
+    """The row of the table under `name`: tiny, from its bundled files, or a published one.
+
+    Raises:
+        UnknownVariantError: no such row.
+        WeightsError: the bundled files are missing or damaged.
+    """
+    if name == BUNDLED_NAME:
+        return _read_bundled(BUNDLED_DIR / BUNDLED_NAME)
+    if name not in VARIANTS:
+        raise UnknownVariantError(f"There is no variant {name!r}; choose one of {', '.join(VARIANT_NAMES)}.")
+    return VARIANTS[name]
+
+
+def _read_bundled(folder: Path) -> Variant:
+    """The row of a checkpoint that the training command wrote: measured where it can be, else read from its files."""
+    config = PoolFormerConfig.from_dict(read_json(folder / "config.json"))
+    processing, metrics = read_json(folder / PREPROCESSOR_NAME), read_json(folder / METRICS_NAME)
+    try:
+        size_px, crop_pct = int(processing["crop_size"]["height"]), processing["crop_pct"]
+        top1_percent, dataset = float(metrics["top1"]), str(metrics["dataset"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"The bundled {folder.name} lacks {error} in {PREPROCESSOR_NAME} or {METRICS_NAME}; restore its files."
+        ) from error
+    return Variant(
+        name=folder.name,
+        depths=tuple(config.depths),
+        hidden_sizes=tuple(config.hidden_sizes),
+        parameters_m=parameter_count(config) / 1e6,
+        macs_g=mac_count(config, size_px) / 1e9,
+        top1_percent=top1_percent,
+        crop_pct=crop_pct,
+        folder=folder,
+        dataset=dataset,
+        input_size_px=size_px,
+    )
+
+
+def parameter_count(config: PoolFormerConfig) -> int:
+    """The exact number of parameters of the classifier that `config` describes; no memory is taken for them."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in PoolFormerForImageClassification(config).parameters())
+
+
+def mac_count(config: PoolFormerConfig, size_px: int) -> int:
+    """Multiply-accumulates of the convolutions and the classifier for one picture of `size_px` x `size_px` pixels.
+
+    Norms, pooling and activations are not counted, as in the published figures.
+    """
+    macs, channels = 0, config.num_channels
+    for i, width in enumerate(config.hidden_sizes):
+        size_px = (size_px + 2 * config.padding[i] - config.patch_sizes[i]) // config.strides[i] + 1
+        embedding = channels * width * config.patch_sizes[i] ** 2
+        mlp = 2 * width * int(width * config.mlp_ratio)
+        macs += size_px**2 * (embedding + config.depths[i] * mlp)
+        channels = width
+    return macs + channels * config.num_labels

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+import torch
+import transformers
+
+from poolformer.errors import UnknownVariantError, WeightsError
+from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
+from poolformer.weights import variants
+from poolformer.weights.variants import VARIANT_NAMES, VARIANTS, mac_count, parameter_count, variant
+
+TINY = {"depths": [1, 1, 1, 1], "hidden_sizes": [4, 6, 8, 10], "strides": [1, 2, 2, 2], "num_labels": 3}
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A bundled checkpoint as the training command describes one, in a folder of its own."""
+    folder = tmp_path / "tiny"
+    PoolFormerConfig(**TINY).save_pretrained(folder)
+    processing = {"crop_size": {"height": 32, "width": 32}, "crop_pct": 1.0}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processing))
+    (folder / "metrics.json").write_text(json.dumps({"top1": 81.25, "dataset": "CIFAR-10"}))
+    monkeypatch.setattr(variants, "BUNDLED_DIR", tmp_path)
+    return folder
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_parameters_are_those_of_transformers_and_as_published(name):
+    row = VARIANTS[name]
+    config = transformers.PoolFormerConfig(depths=row.depths, hidden_sizes=row.hidden_sizes, num_labels=1000)
+    with torch.device("meta"):
+        expected = transformers.PoolFormerForImageClassification(config).num_parameters()
+    assert parameter_count(row.config()) == expected
+    assert round(expected / 1e6) == row.parameters_m
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_macs_are_as_published(name):
+    row = VARIANTS[name]
+    assert mac_count(row.config(), 224) / 1e9 == pytest.approx(row.macs_g, abs=0.1)
+
+
+def test_macs_count_each_multiplication_of_a_small_network_once():
+    config = PoolFormerConfig(
+        num_encoder_blocks=1,
+        depths=[1],
+        hidden_sizes=[2],
+        patch_sizes=[2],
+        strides=[2],
+        padding=[0],
+        mlp_ratio=3,
+        num_labels=5,
+    )
+    places = 4 * 4  # of an 8 x 8 picture
+    assert mac_count(config, 8) == places * (3 * 2 * 2 * 2) + places * (2 * 6 + 6 * 2) + 2 * 5
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_config_of_a_published_variant_has_its_depths_sizes_and_labels(name):
+    config = VARIANTS[name].config(num_labels=7)
+    assert (tuple(config.depths), tuple(config.hidden_sizes)) == (VARIANTS[name].depths, VARIANTS[name].hidden_sizes)
+    assert config.num_labels == 7
+
+
+def test_tiny_is_described_by_its_files(bundle):
+    row = variant("tiny")
+    assert (row.depths, row.hidden_sizes) == ((1, 1, 1, 1), (4, 6, 8, 10))
+    assert (row.top1_percent, row.dataset, row.input_size_px, row.crop_pct) == (81.25, "CIFAR-10", 32, 1.0)
+    assert row.folder == bundle
+    config = row.config()
+    assert config.strides == [1, 2, 2, 2]
+    assert config.num_labels == 3
+    parameters = sum(p.numel() for p in PoolFormerForImageClassification(config).parameters())
+    assert row.parameters_m == pytest.approx(parameters / 1e6)
+
+
+def test_tiny_without_a_measured_accuracy_is_a_sentence(bundle):
+    (bundle / "metrics.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"tiny lacks 'top1' in .*metrics\.json; restore its files"):
+        variant("tiny")
+
+
+def test_tiny_without_its_files_is_a_sentence(bundle):
+    (bundle / "config.json").unlink()
+    with pytest.raises(WeightsError, match=r"config\.json cannot be read"):
+        variant("tiny")
+
+
+def test_an_unknown_name_lists_what_there_is():
+    with pytest.raises(UnknownVariantError, match="'s13'; choose one of tiny, s12, s24, s36, m36, m48"):
+        variant("s13")
+    assert VARIANT_NAMES == ("tiny", "s12", "s24", "s36", "m36", "m48")
