@@ -1,0 +1,53 @@
+"""The example pictures: scenes that this repository renders, and photographs that the gradio package ships."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+from gradio.media import get_image
+
+from poolformer.ui.component import StaticHTML, revised
+
+EXAMPLES_DIR = Path(__file__).resolve().parents[2] / "assets" / "examples"
+PHOTOGRAPHS = {"cheetah": "cheetah1.jpg", "lion": "lion.jpg", "tower": "tower.jpg"}  # of gradio's own media
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture to try, and what it is called."""
+
+    name: str
+    path: Path
+
+
+def list_examples() -> list[Example]:
+    """All examples: the rendered scenes by name, then the photographs."""
+    scenes = [Example(f"{path.stem}, rendered", path) for path in sorted(EXAMPLES_DIR.glob("*.jpg"))]
+    return scenes + [Example(f"{name}, photograph", Path(get_image(file))) for name, file in PHOTOGRAPHS.items()]
+
+
+class ExamplePicker(StaticHTML):
+    """A row of thumbnails, each a button with a name. Fires `choose` with {"index": ...}; `chosen` reads it.
+
+    gr.Examples would do, but its thumbnails have no name that a screen reader could say.
+    """
+
+    static_name = "example_picker"
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._examples = list_examples()
+        entries = [
+            {"name": example.name, "image": FileData(path=str(example.path)).model_dump()} for example in self._examples
+        ]
+        super().__init__(revised({"examples": entries}), **kwargs)
+
+    def chosen(self, event: gr.EventData) -> str | None:
+        """The path of the example that the event names; None if it names none, since the event is the visitor's."""
+        index = event._data.get("index") if isinstance(event._data, dict) else None
+        if not isinstance(index, int) or not 0 <= index < len(self._examples):
+            return None
+        return str(self._examples[index].path)

@@ -1,0 +1,40 @@
+"""Servers that several test files share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub_server import HubServer
+from serving import free_port, serve_app
+
+EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
+
+
+@pytest.fixture
+def cat() -> Path:
+    """A picture that tiny and every decoder can read."""
+    return EXAMPLES / "cat.jpg"
+
+
+@pytest.fixture(scope="session")
+def offline_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo on a machine without network and with an empty cache: nothing listens where its Hub should be."""
+    with serve_app(tmp_path_factory.mktemp("offline"), f"http://127.0.0.1:{free_port()}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def online_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo with a Hub that has one variant, s12, as `transformers` saves it; its weights are random numbers."""
+    import torch  # here, because few tests need this fixture and importing the two takes seconds
+    import transformers
+
+    checkpoint = tmp_path_factory.mktemp("s12")
+    torch.manual_seed(0)
+    names = {i: f"thing {i}" for i in range(1000)}
+    config = transformers.PoolFormerConfig(id2label=names, label2id={name: i for i, name in names.items()})
+    transformers.PoolFormerForImageClassification(config).save_pretrained(checkpoint)
+    with HubServer() as hub:
+        hub.publish("sail/poolformer_s12", checkpoint)
+        with serve_app(tmp_path_factory.mktemp("online"), hub.endpoint) as url:
+            yield url

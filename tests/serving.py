@@ -1,0 +1,58 @@
+"""The demo as a user starts it: `python app.py` in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parents[1]
+START_DEADLINE_S = 180  # two busy cores take a minute to import gradio and torch
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def serve_app(folder: Path, hub_endpoint: str) -> Iterator[str]:
+    """The address of a running demo whose Hub is `hub_endpoint` and whose caches lie in `folder`."""
+    port = free_port()
+    environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    environment |= {
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_TEMP_DIR": str(folder / "gradio"),
+        "HF_ENDPOINT": hub_endpoint,
+        "HF_HUB_CACHE": str(folder / "hub"),
+        "HF_HUB_OFFLINE": "0",
+    }
+    with (folder / "app.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            yield _wait_until_served(f"http://127.0.0.1:{port}/", process, folder / "app.log")
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_DEADLINE_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"app.py ended with {process.returncode}:\n{log.read_text()}")
+        try:
+            with urlopen(url, timeout=5):
+                return url
+        except URLError:
+            time.sleep(0.2)
+    raise AssertionError(f"app.py did not serve within {START_DEADLINE_S} s:\n{log.read_text()}")

@@ -1,0 +1,156 @@
+"""The service: the same answers as the pieces by hand, and nothing that one caller does changes another's."""
+
+import dataclasses
+import io
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from poolformer.errors import HubUnreachableError, ImageError, PoolFormerError, UnknownVariantError
+from poolformer.images.decode import decode_image
+from poolformer.inspection.maps import energy
+from poolformer.render.panel import PanelStyle
+from poolformer.service import PoolFormerService
+from poolformer.weights.checkpoint import load_checkpoint
+
+
+@pytest.fixture
+def service(tmp_path):
+    return PoolFormerService(cache_dir=tmp_path, endpoint="http://127.0.0.1:9")
+
+
+def test_the_labels_are_those_of_the_model_called_by_hand(service, cat):
+    checkpoint = load_checkpoint("tiny")
+    pixel_values = checkpoint.processor(decode_image(cat), return_tensors="pt").pixel_values
+    with torch.inference_mode():
+        scores = checkpoint.model(pixel_values).logits[0].softmax(-1)
+    result = service.classify(cat, "tiny")
+    assert len(result.predictions) == 5
+    assert [p.score for p in result.predictions] == pytest.approx(sorted(scores.tolist(), reverse=True)[:5], abs=1e-6)
+    assert result.predictions[0].label == checkpoint.labels[int(scores.argmax())]
+    assert result.forward_ms > 0
+
+
+def test_the_stages_are_the_hidden_states_of_the_same_run(service, cat):
+    checkpoint = load_checkpoint("tiny")
+    pixel_values = checkpoint.processor(decode_image(cat), return_tensors="pt").pixel_values
+    with torch.inference_mode():
+        hidden_states = checkpoint.model(pixel_values, output_hidden_states=True).hidden_states
+    result = service.inspect(cat, "tiny")
+    assert len(result.stages) == 4
+    for stage, state in zip(result.stages, hidden_states, strict=True):
+        assert (stage.geometry.channels, stage.geometry.height, stage.geometry.width) == state.shape[1:]
+        np.testing.assert_allclose(stage.energy, energy(state[0].numpy()), atol=1e-5)
+        np.testing.assert_allclose(stage.channels, state[0, list(stage.channel_indices)].numpy(), atol=1e-4)
+    assert result.classification.predictions == service.classify(cat, "tiny").predictions
+
+
+def test_the_picture_is_what_the_network_saw(service, cat):
+    crop_size = load_checkpoint("tiny").processor.crop_size
+    assert service.inspect(cat, "tiny").picture.shape == (crop_size["height"], crop_size["width"], 3)
+
+
+def test_drawing_again_does_not_run_the_network(service, cat, monkeypatch):
+    result = service.inspect(cat, "tiny")
+
+    monkeypatch.setattr(service.checkpoint("tiny").model, "forward", None)
+    plain, bold = (service.panels(result, PanelStyle(opacity=opacity)) for opacity in (0.0, 1.0))
+    assert any((a.energy != b.energy).any() for a, b in zip(plain, bold, strict=True))
+    assert all((a.pca == b.pca).all() for a, b in zip(plain, bold, strict=True))
+
+
+def test_a_shared_range_is_the_largest_of_the_stages(service, cat):
+    result = service.inspect(cat, "tiny")
+    own, shared = service.panels(result, PanelStyle()), service.panels(result, PanelStyle(shared_range=True))
+    assert {panel.channel_range for panel in shared} == {
+        max((panel.channel_range for panel in own), key=lambda r: r[1])
+    }
+    assert {panel.energy_range[1] for panel in shared} == {max(panel.energy_range[1] for panel in own)}
+
+
+@pytest.mark.parametrize(
+    "values", [{"opacity": 1.5}, {"opacity": float("nan")}, {"energy_colormap": "jet"}, {"channel_colormap": "inferno"}]
+)
+def test_a_style_that_is_not_offered_is_refused(values):
+    with pytest.raises(PoolFormerError, match=next(iter(values))):
+        PanelStyle(**values)
+
+
+def test_a_bad_picture_is_refused_before_anything_is_fetched(service, tmp_path):
+    (tmp_path / "page.jpg").write_text("<html>")
+    with pytest.raises(ImageError, match=r"page\.jpg"):
+        service.classify(tmp_path / "page.jpg", "s12")
+
+
+def test_a_variant_that_cannot_be_fetched_leaves_the_others_working(service, cat):
+    with pytest.raises(HubUnreachableError, match="tiny"):
+        service.classify(cat, "s12")
+    assert service.classify(cat, "tiny").variant == "tiny"
+
+
+@pytest.mark.parametrize("name", ["", "S12", "../assets/tiny", ".", "tiny/", "resnet50"])
+def test_only_names_of_the_table_are_taken(service, cat, name):
+    with pytest.raises(UnknownVariantError, match="tiny, s12, s24, s36, m36, m48"):
+        service.classify(cat, name)
+
+
+def test_the_default_is_tiny_until_s12_is_cached(service, monkeypatch):
+    assert service.default_variant() == "tiny"
+    monkeypatch.setattr("poolformer.weights.checkpoint.cached_folder", lambda *_, **__: service)
+    assert service.default_variant() == "s12"
+
+
+def test_the_table_has_every_variant_and_says_what_a_fetch_takes(service):
+    rows = service.variants()
+    assert [row.variant.name for row in rows] == ["tiny", "s12", "s24", "s36", "m36", "m48"]
+    assert [row.availability.state for row in rows] == ["bundled"] + ["remote"] * 5
+    assert all(row.availability.download_bytes > 40e6 for row in rows[1:])
+
+
+def test_models_beyond_the_budget_are_dropped_least_recently_used_first(monkeypatch, tmp_path):
+    tiny = load_checkpoint("tiny")
+    monkeypatch.setattr("poolformer.service.load_checkpoint", lambda name, **_: dataclasses.replace(tiny, name=name))
+    one = sum(p.nbytes for p in tiny.model.parameters())
+    service = PoolFormerService(cache_budget_bytes=2 * one, cache_dir=tmp_path)
+    first = service.checkpoint("s12")
+    second = service.checkpoint("s24")
+    assert service.checkpoint("s12") is first
+    service.checkpoint("s36")
+    assert service.checkpoint("s12") is first
+    assert service.checkpoint("s24") is not second
+
+
+def test_many_callers_get_their_own_answers(service):
+    checkpoint = service.checkpoint("tiny")
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(12)]
+    encoded = [_png(picture) for picture in pictures]
+    with torch.inference_mode():
+        expected = [
+            checkpoint.model(checkpoint.processor(decode_image(data), return_tensors="pt").pixel_values)
+            .logits[0]
+            .softmax(-1)
+            .max()
+            .item()
+            for data in encoded
+        ]
+    found = [0.0] * len(encoded)
+
+    def classify(i):
+        found[i] = service.classify(encoded[i], "tiny").predictions[0].score
+
+    threads = [threading.Thread(target=classify, args=(i,)) for i in range(len(encoded))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def _png(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
