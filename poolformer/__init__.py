@@ -8,13 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOME = {
-    "PoolFormerConfig": "poolformer.nn.config",
-    "PoolFormerForImageClassification": "poolformer.nn.model",
-    "PoolFormerImageProcessor": "poolformer.images.processing",
-    "PoolFormerImageProcessorPil": "poolformer.images.processing",
-    "PoolFormerModel": "poolformer.nn.model",
-}
+_HOME = dict.fromkeys(
+    (
+        "PoolFormerConfig",
+        "PoolFormerForImageClassification",
+        "PoolFormerImageProcessor",
+        "PoolFormerImageProcessorPil",
+        "PoolFormerModel",
+        "PoolFormerPreTrainedModel",
+    ),
+    "poolformer.weights.pretrained",
+)
 
 __all__ = sorted(_HOME)
 

@@ -1,4 +1,4 @@
-"""A local HTTP server that speaks the Hub's protocol, for the requests that huggingface_hub makes to download files.
+"""A local HTTP server that speaks the Hub's protocol, for the requests that huggingface_hub makes.
 
     with HubServer() as hub:
         hub.publish("sail/poolformer_s12", folder)
@@ -7,8 +7,9 @@
 
 What the real Hub does and this one too: `resolve` answers HEAD and GET with the commit, an ETag (git's blob id for
 small files, sha256 for large ones) and a size; large files redirect to another host; what is missing is named in
-X-Error-Code.
-A `Fault` takes the place of the proper answer for chosen paths: `hub.misbehave("config.json", refuse(403))`.
+X-Error-Code. Uploads are in hub_uploads.py.
+A `Fault` of hub_faults.py takes the place of the proper answer for chosen paths:
+`hub.misbehave("/config.json", refuse(403))`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ import hashlib
 import re
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+
+import pytest
+from hub_uploads import UploadedRepository, answer_upload
+from huggingface_hub import close_session, constants
 
 LARGE_SUFFIXES = (".safetensors", ".bin")  # kept in large-file storage, as on the Hub
 RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
@@ -55,14 +61,26 @@ class StoredFile:
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+@dataclass
+class _PlannedFault:
+    path_part: str
+    fault: Fault
+    times_left: int | None
+
+
 class HubServer:
-    """The server; runs while its `with` block does. `requests` is everything that arrived, in order."""
+    """The server; runs while its `with` block does.
+
+    `requests` is everything that arrived, in order; `uploads` what was uploaded, by repository.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.uploads: dict[str, UploadedRepository] = {}
         self.closing = threading.Event()  # set before the threads are joined: a fault that hangs waits for this
-        self.repositories: dict[str, dict[str, StoredFile]] = {}
-        self._faults: list[tuple[str, Fault]] = []
+        self.repositories: dict[str, dict[str, dict[str, StoredFile]]] = {}  # files by name, commit and repository
+        self.branches: dict[tuple[str, str], str] = {}
+        self._faults: list[_PlannedFault] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._build_handler())
         self._server.daemon_threads = False  # so that closing joins them and none outlives its test
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -76,21 +94,34 @@ class HubServer:
         """What HF_ENDPOINT would be set to."""
         return f"http://127.0.0.1:{self.port}"
 
-    def publish(self, repo_id: str, folder: Path) -> str:
-        """Serves the files of `folder` as they are now as the main branch of `repo_id`; returns the commit."""
-        self.repositories[repo_id] = {path.name: StoredFile(path) for path in folder.iterdir()}
-        return self.commit(repo_id)
+    def publish(self, repo_id: str, folder: Path, branch: str = "main") -> str:
+        """Serves the files of `folder` as they are now as a branch of `repo_id`; returns the commit, 40 hex digits."""
+        files = {path.name: StoredFile(path) for path in folder.iterdir()}
+        content = "".join(name + files[name].etag for name in sorted(files))
+        commit = hashlib.sha1(f"{repo_id} {branch} {content}".encode()).hexdigest()
+        self.repositories.setdefault(repo_id, {})[commit] = files
+        self.branches[repo_id, branch] = commit
+        return commit
 
-    def commit(self, repo_id: str) -> str:
-        """The only commit of a repository: 40 hexadecimal digits."""
-        return hashlib.sha1(repo_id.encode()).hexdigest()
+    def misbehave(self, path_part: str, fault: Fault, times: int | None = None) -> None:
+        """From now on, or for the next few times, `fault` answers requests whose path has `path_part` in it."""
+        self._faults.append(_PlannedFault(path_part, fault, times))
 
-    def misbehave(self, path_end: str, fault: Fault) -> None:
-        """From now on `fault` answers every request whose path ends with `path_end`; "" means all."""
-        self._faults.append((path_end, fault))
+    def behave(self) -> None:
+        """No more faults."""
+        self._faults.clear()
 
     def fault_for(self, path: str) -> Fault | None:
-        return next((fault for path_end, fault in self._faults if path.endswith(path_end)), None)
+        planned = next((plan for plan in self._faults if plan.path_part in path and plan.times_left != 0), None)
+        if planned is None:
+            return None
+        if planned.times_left is not None:
+            planned.times_left -= 1
+        return planned.fault
+
+    def count(self, method: str, path_part: str) -> int:
+        """How many requests of this method had `path_part` in their path."""
+        return sum(request.method == method and path_part in request.path for request in self.requests)
 
     def __enter__(self) -> HubServer:
         self._thread.start()
@@ -113,20 +144,25 @@ class HubHandler(BaseHTTPRequestHandler):
 
     hub: HubServer
     protocol_version = "HTTP/1.1"
+    spoil: Callable[[bytes], bytes] | None = None  # what becomes of a file's content on its way
+    cut_bytes: int | None = None  # after so many bytes no more come
 
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.hub.requests.append(Request(self.command, self.path, headers))
         fault = self.hub.fault_for(self.path)
         try:
-            fault(self) if fault else self._answer()
+            fault(self) if fault else self.answer()
         except ConnectionError:
             self.close_connection = True  # The client has left, as clients of a server under test do.
 
-    do_HEAD = do_GET  # noqa: N815  # the base class names it so
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815  # the base class names them so
 
-    def _answer(self) -> None:
-        if self.path.startswith("/storage/"):
+    def answer(self) -> None:
+        """The proper answer."""
+        if self.command in ("POST", "PUT"):
+            answer_upload(self)
+        elif self.path.startswith("/storage/"):
             self._answer_storage(self.path.removeprefix("/storage/"))
         elif match := RESOLVE.fullmatch(self.path):
             self._answer_resolve(**match.groupdict())
@@ -134,12 +170,13 @@ class HubHandler(BaseHTTPRequestHandler):
             self.send(404)
 
     def _answer_resolve(self, repo: str, revision: str, file: str) -> None:
-        files = self.hub.repositories.get(repo)
-        if files is None:
+        commits = self.hub.repositories.get(repo)
+        if commits is None:
             return self.send(404, {"X-Error-Code": "RepoNotFound"})
-        commit = self.hub.commit(repo)
-        if revision not in ("main", commit):
+        commit = self.hub.branches.get((repo, revision), revision)
+        if commit not in commits:
             return self.send(404, {"X-Error-Code": "RevisionNotFound"})
+        files = commits[commit]
         if file not in files:
             return self.send(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
         stored = files[file]
@@ -155,11 +192,10 @@ class HubHandler(BaseHTTPRequestHandler):
         return self.send(302, headers)
 
     def _answer_storage(self, etag: str) -> None:
-        for files in self.hub.repositories.values():
-            for stored in files.values():
-                if stored.is_large and stored.etag == etag:
-                    return self.send_file(stored, {})
-        return self.send(404)
+        commits = (commit for commits in self.hub.repositories.values() for commit in commits.values())
+        stored = (stored for files in commits for stored in files.values() if stored.is_large)
+        found = next((stored for stored in stored if stored.etag == etag), None)
+        return self.send_file(found, {}) if found else self.send(404)
 
     def send(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
         """A whole answer; the connection is closed after it, so that no socket outlives the test."""
@@ -174,10 +210,19 @@ class HubHandler(BaseHTTPRequestHandler):
         start = int(asked[1]) if asked else 0
         part = {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if asked else {}
         name = {"Content-Disposition": f'inline; filename="{stored.path.name}";', "ETag": f'"{stored.etag}"'}
-        self._send_head(206 if asked else 200, size - start, {**headers, **name, **part})
-        if self.command != "HEAD":
-            with stored.path.open("rb") as content:
-                content.seek(start)
+        body = None if self.spoil is None or self.command == "HEAD" else self.spoil(stored.path.read_bytes())
+        length = size - start if body is None else len(body)
+        self._send_head(206 if asked else 200, length, {**headers, **name, **part})
+        if self.command == "HEAD":
+            return
+        if body is not None:
+            self.wfile.write(body)
+            return
+        with stored.path.open("rb") as content:
+            content.seek(start)
+            if self.cut_bytes is not None:
+                self.wfile.write(content.read(self.cut_bytes))
+            else:
                 shutil.copyfileobj(content, self.wfile, 1 << 20)
 
     def _send_head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
@@ -193,17 +238,20 @@ class HubHandler(BaseHTTPRequestHandler):
 Fault = Callable[[HubHandler], None]
 
 
-def refuse(status: int, error_code: str = "") -> Fault:
-    """Answers with `status` and, as the Hub does, its reason in X-Error-Code."""
-    return lambda handler: handler.send(status, {"X-Error-Code": error_code} if error_code else {})
+@contextmanager
+def local_network() -> Iterator[None]:
+    """Whatever the environment says of proxies and offline mode, a server of this machine can be reached."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setenv("NO_PROXY", "*")
+        patch.setenv("no_proxy", "*")
+        close_session()  # huggingface_hub reads the proxies when it opens its session.
+        yield
+    close_session()
 
 
-def answer_page(handler: HubHandler) -> None:
-    """Answers everything with a log-in page, as a hotel's network does."""
-    handler.send(200, {"Content-Type": "text/html"}, b"<html>Please log in</html>")
-
-
-def hang(handler: HubHandler) -> None:
-    """Accepts and never answers, until the server closes."""
-    handler.hub.closing.wait()
-    handler.close_connection = True
+def join_fetches() -> None:
+    """Waits for the threads of fetches that were given up, so that none outlives its test; the server is closed."""
+    for thread in threading.enumerate():
+        if thread.name == "hub":
+            thread.join()

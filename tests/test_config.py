@@ -1,18 +1,25 @@
 """PoolFormerConfig: what it reads, what it writes, what it refuses."""
 
+import copy
+import dataclasses
 import json
+import math
+import pickle
+import random
 
 import pytest
 import transformers
+from networks import random_fields
 
-from poolformer import PoolFormerConfig
+from poolformer import PoolFormerConfig, nn
 from poolformer.errors import ConfigError
+from poolformer.nn.checks import LEAST_OF_STAGE
 
 
 def test_the_defaults_are_those_of_transformers():
     theirs, ours = transformers.PoolFormerConfig().to_dict(), PoolFormerConfig().to_dict()
     shared = {key: value for key, value in theirs.items() if key in ours}
-    assert shared == json.loads(json.dumps(ours)) | {"id2label": theirs["id2label"]}
+    assert ours == shared
     assert set(theirs) - set(ours) == {
         "_name_or_path",
         "architectures",
@@ -88,3 +95,152 @@ def test_a_file_that_is_no_config_is_refused_in_a_sentence(content, tmp_path):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ConfigError, match=r"config\.json"):
         PoolFormerConfig.from_json_file(tmp_path / "config.json")
+
+
+# --- What users of configs write ---
+
+
+def test_keywords_of_transformers_make_the_same_config():
+    theirs = transformers.PoolFormerConfig(depths=[1, 1, 2, 1], hidden_act="relu", num_labels=3)
+    ours = PoolFormerConfig(**theirs.to_dict())
+    assert ours.depths == theirs.depths
+    assert (ours.hidden_act, ours.id2label) == (theirs.hidden_act, theirs.id2label)
+    assert ours.architectures is None  # what every config of transformers has is kept, and reads as there
+    assert ours.transformers_version == transformers.__version__
+    again = transformers.PoolFormerConfig(**ours.to_dict())
+    assert again.to_dict() == theirs.to_dict()
+
+
+def test_a_config_makes_its_own_copy_of_what_it_is_given():
+    depths, names = [1, 1, 2, 1], {0: "cat"}
+    config = PoolFormerConfig(depths=depths, id2label=names, extra={"note": [1]})
+    depths[0], names[0] = 7, "dog"
+    assert (config.depths, config.id2label) == ([1, 1, 2, 1], {0: "cat"})
+    values = config.to_dict()
+    values["depths"].append(5)
+    values["note"].append(2)
+    assert (config.depths, config.note) == ([1, 1, 2, 1], [1])
+
+
+def test_configs_are_equal_when_all_they_hold_is():
+    assert PoolFormerConfig() == PoolFormerConfig(num_labels=2)
+    assert PoolFormerConfig() == nn.PoolFormerConfig()
+    assert PoolFormerConfig() != PoolFormerConfig(num_labels=3)
+    assert PoolFormerConfig() != PoolFormerConfig(extra={"note": 1})
+    assert PoolFormerConfig() != PoolFormerConfig().to_dict()
+
+
+def test_copies_and_pickles_are_equal_and_their_own():
+    config = PoolFormerConfig(num_labels=3, extra={"note": [1]})
+    for other in (copy.deepcopy(config), pickle.loads(pickle.dumps(config)), dataclasses.replace(config)):
+        assert type(other) is type(config)
+        assert other == config
+        other.depths[0] = 9
+        assert other != config
+
+
+def test_overrides_replace_single_fields():
+    values = PoolFormerConfig(id2label={0: "cat", 1: "dog"}, depths=[1, 1, 1, 1]).to_dict()
+    assert PoolFormerConfig.from_dict(values, num_labels=2).labels == ["cat", "dog"]
+    other = PoolFormerConfig.from_dict(values, num_labels=3, drop_path_rate=0.1)
+    assert (other.labels, other.drop_path_rate) == (["LABEL_0", "LABEL_1", "LABEL_2"], 0.1)
+    assert other.depths == [1, 1, 1, 1]
+    renamed = PoolFormerConfig.from_dict(values, id2label={"0": "ant", "1": "bee", "2": "cow"})
+    assert renamed.label2id == {"ant": 0, "bee": 1, "cow": 2}
+    fine_tuned = PoolFormerConfig.from_dict(values, num_labels=1, id2label={"0": "ant"}, label2id={"ant": "0"})
+    assert (fine_tuned.id2label, fine_tuned.label2id) == ({0: "ant"}, {"ant": 0})
+
+
+def test_from_pretrained_opens_folders_and_json_files(tmp_path):
+    PoolFormerConfig(depths=[1, 1, 1, 1], num_labels=3).save_pretrained(tmp_path)
+    for source in (tmp_path, str(tmp_path), tmp_path / "config.json"):
+        assert PoolFormerConfig.from_pretrained(source).depths == [1, 1, 1, 1]
+        assert PoolFormerConfig.from_pretrained(source, num_labels=10).num_labels == 10
+    with pytest.raises(ConfigError, match=r"no readable config\.json"):
+        PoolFormerConfig.from_pretrained(tmp_path.parent)
+
+
+def test_saving_onto_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ConfigError, match="file is a file"):
+        PoolFormerConfig().save_pretrained(tmp_path / "file")
+
+
+def test_saving_a_config_changed_into_nonsense_is_refused(tmp_path):
+    config = PoolFormerConfig()
+    config.hidden_act = "swishy"
+    with pytest.raises(ConfigError, match="hidden_act"):
+        config.save_pretrained(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- Random configs ---
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_configs_survive_files_of_either_side(seed, tmp_path):
+    fields = random_fields(seed)
+    fields.pop("picture")
+    ours, theirs = PoolFormerConfig(**fields), transformers.PoolFormerConfig(**fields)
+    ours.save_pretrained(tmp_path / "ours")
+    theirs.save_pretrained(tmp_path / "theirs")
+    assert PoolFormerConfig.from_pretrained(tmp_path / "ours") == ours
+    opened = PoolFormerConfig.from_pretrained(tmp_path / "theirs").to_dict()
+    again = transformers.PoolFormerConfig.from_pretrained(tmp_path / "ours").to_dict()
+    for name, value in ours.to_dict().items():
+        assert opened[name] == value
+        assert again[name] == value
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_configs_with_one_wrong_field_are_refused_by_its_name(seed):
+    fields = random_fields(seed)
+    fields.pop("picture")
+    chance = random.Random(seed)
+    name = chance.choice(sorted(WRONG_VALUES))
+    value = chance.choice(WRONG_VALUES[name](fields))
+    with pytest.raises(ConfigError) as caught:
+        PoolFormerConfig(**{**fields, name: value})
+    assert str(caught.value).startswith(f"{name} is {value!r}; it must be ")
+    config = PoolFormerConfig(**fields)
+    with pytest.raises(ConfigError, match=f"^{name} is "):  # at once, or when a network is built from it
+        build_changed(config, name, value)
+
+
+def build_changed(config, name, value):
+    setattr(config, name, value)
+    return nn.PoolFormerModel(config)
+
+
+def _wrong_lists(name, least):
+    return lambda fields: [
+        [*fields[name], 2],
+        fields[name][:-1],
+        [*fields[name][:-1], least - 1],
+        [*fields[name][:-1], 1.5],
+        [*fields[name][:-1], True],
+        7,
+        "3",
+        None,
+    ]
+
+
+WRONG_VALUES = {
+    **{name: _wrong_lists(name, least) for name, least in LEAST_OF_STAGE.items()},
+    "num_channels": lambda _: [0, -1, 2.0, "3", None, True],
+    "stride": lambda _: [0, [4], None],
+    "patch_size": lambda _: [0, -16, [7, 0], "7", None],
+    "pool_size": lambda _: [0, -1, 2, 3.0, None],
+    "mlp_ratio": lambda _: [0, -4.0, math.nan, math.inf, "4", None, 0.01],
+    "drop_path_rate": lambda _: [-0.1, 1, 1.5, math.nan, None, True],
+    "hidden_act": lambda _: ["GELU", "", None, 3, ["gelu"]],
+    "use_layer_scale": lambda _: [1, 0, "yes", None],
+    "layer_scale_init_value": lambda _: [-1e-5, math.inf, "0", None],
+    "initializer_range": lambda _: [-0.02, math.nan, None],
+    "problem_type": lambda _: ["ranking", "", 1, ["regression"]],
+    "num_labels": lambda _: [-1, 2.0, "2", True],
+    "id2label": lambda _: [["cat"], {"cat": 0}, {-1: "cat"}, 3],
+    "label2id": lambda _: [["cat"], {"cat": "first"}, 3],
+    "output_hidden_states": lambda _: [1, "yes"],
+    "return_dict": lambda _: [0, "no"],
+}

@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
+
+import torch
 
 from poolformer.errors import ConfigError
-from poolformer.nn.activations import ACTIVATIONS
+from poolformer.nn import checks
 
 CONFIG_NAME = "config.json"
-PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
-STAGE_FIELDS = ("depths", "hidden_sizes", "patch_sizes", "strides", "padding")
+# Keys that `transformers` writes for every kind of model, and that no PoolFormer reads.
+COMMON_KEYS = (
+    "_name_or_path",
+    "architectures",
+    "chunk_size_feed_forward",
+    "dtype",
+    "is_encoder_decoder",
+    "output_attentions",
+    "torch_dtype",
+    "transformers_version",
+)
+
+_C = TypeVar("_C", bound="PoolFormerConfig")
 
 
-@dataclass
+def _keeping_common_keys(config_class: type[_C]) -> type[_C]:
+    """Lets a config be made with the keys of `transformers` that it does not read; they go into `extra`."""
+    make = config_class.__init__
+
+    @wraps(make)
+    def __init__(self: _C, *args: Any, model_type: str = "poolformer", **values: Any) -> None:  # noqa: N807
+        if model_type != self.model_type:
+            raise ConfigError(f"model_type is {model_type!r}; this library opens {self.model_type!r} checkpoints.")
+        common = {key: values.pop(key) for key in COMMON_KEYS if key in values}
+        _check_names(values)
+        make(self, *args, **{**values, "extra": {**common, **(values.get("extra") or {})}})
+
+    config_class.__init__ = __init__  # type: ignore[assignment]
+    return config_class
+
+
+@_keeping_common_keys
+@dataclass(eq=False)
 class PoolFormerConfig:
     """Everything needed to build a PoolFormer, with the field names and defaults of `transformers`.
 
     The defaults are the s12 variant of *MetaFormer Is Actually What You Need for Vision* (arXiv:2111.11418), table 1.
     Lists have one entry a stage. `patch_size` and `stride` are stored because published files carry them; the network
-    reads `patch_sizes` and `strides`. Keys of a config.json that this class does not know are kept in `extra` and
-    written back unchanged.
+    reads `patch_sizes` and `strides`. `num_labels` is the length of `id2label`; giving another number names the labels
+    LABEL_0, LABEL_1, ...
+
+    Keys that are no field: those that `transformers` writes for every model (architectures, dtype, ...) and all others
+    in a config.json are kept in `extra`, can be read as attributes, and are written back unchanged. A keyword or an
+    attribute that is none of these is refused, since it is most often a slip of the pen.
 
     Units: `patch_sizes`, `strides` and `padding` are pixels of the stage's input; `mlp_ratio` is hidden channels of the
     channel MLP per channel; `drop_path_rate` is the probability of dropping the last block's branches in training.
 
     Raises:
-        ConfigError: a field that no network can be built from, by field, value and what is allowed.
+        ConfigError: a field that no network can be built from, by field, value and what is allowed. Checked when a
+            config is made, and again when a network is built from it.
 
     >>> config = PoolFormerConfig(num_labels=10)
     >>> config.hidden_sizes, config.num_labels
     ([64, 128, 320, 512], 10)
+    >>> PoolFormerConfig(drop_path_rate=1.5)
+    Traceback (most recent call last):
+    poolformer.errors.ConfigError: drop_path_rate is 1.5; it must be a probability of at least 0 and below 1.
     """
 
     num_channels: int = 3
@@ -65,42 +104,39 @@ class PoolFormerConfig:
     model_type = "poolformer"
 
     def __post_init__(self) -> None:
-        for name in STAGE_FIELDS:
-            setattr(self, name, self._listed(name))
         if self.label2id is None:
             self.label2id = {label: index for index, label in enumerate(self.labels)}
         self.validate()
 
-    def _listed(self, name: str) -> list[int]:
-        value = getattr(self, name)
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise ConfigError(f"{name} is {value!r}; it must be a list with one number a stage.")
-        return list(value)
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in FIELD_NAMES and name != "extra":
+            if name not in COMMON_KEYS and name not in self.extra:
+                _check_names([name])
+            self.extra[name] = value
+            return
+        if name in checks.LEAST_OF_STAGE:
+            value = checks.to_list(name, value)
+        elif name == "id2label" and value is not None:
+            value = checks.to_label_names(value)
+        elif name == "label2id" and value is not None:
+            value = checks.to_label_indices(value)
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only for what is no field. Through __dict__, because a copy in the making has no `extra` yet.
+        try:
+            return self.__dict__["extra"][name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no field {name!r}") from None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PoolFormerConfig):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
 
     def validate(self) -> None:
         """Checks every field; a ConfigError names the first one that no network can be built from."""
-        if not _is_count(self.num_encoder_blocks):
-            _refuse("num_encoder_blocks", self.num_encoder_blocks, "a whole number of at least 1")
-        for name in STAGE_FIELDS:
-            values, least = getattr(self, name), 0 if name in ("padding", "depths") else 1
-            if len(values) != self.num_encoder_blocks or not all(_is_count(v, least) for v in values):
-                allowed = f"{self.num_encoder_blocks} whole numbers (num_encoder_blocks) of at least {least}"
-                _refuse(name, values, allowed)
-        if not _is_count(self.num_channels):
-            _refuse("num_channels", self.num_channels, "a whole number of at least 1")
-        if not _is_count(self.pool_size) or self.pool_size % 2 == 0:
-            _refuse("pool_size", self.pool_size, "an odd whole number, so that pooling keeps the height and width")
-        for name in ("layer_scale_init_value", "initializer_range"):
-            if not _is_number(getattr(self, name)) or getattr(self, name) < 0:
-                _refuse(name, getattr(self, name), "a finite number of at least 0")
-        if not _is_number(self.mlp_ratio) or min(self.hidden_sizes) * self.mlp_ratio < 1:
-            _refuse("mlp_ratio", self.mlp_ratio, "a positive number that leaves every channel MLP at least 1 channel")
-        if not _is_number(self.drop_path_rate) or not 0 <= self.drop_path_rate < 1:
-            _refuse("drop_path_rate", self.drop_path_rate, "a probability of at least 0 and below 1")
-        if self.hidden_act not in ACTIVATIONS:
-            _refuse("hidden_act", self.hidden_act, "one of " + ", ".join(sorted(ACTIVATIONS)))
-        if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
-            _refuse("problem_type", self.problem_type, "null or one of " + ", ".join(PROBLEM_TYPES))
+        checks.check_fields({name: getattr(self, name) for name in FIELD_NAMES})
 
     @property
     def labels(self) -> list[str]:
@@ -109,52 +145,85 @@ class PoolFormerConfig:
         return [names.get(i, f"LABEL_{i}") for i in range(len(names))]
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole configuration as config.json holds it: known fields, `model_type` and the keys kept in `extra`."""
-        known = {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("extra", "num_labels")
-        }
-        known["id2label"] = {str(index): label for index, label in (self.id2label or {}).items()}
-        return {**self.extra, **known, "model_type": self.model_type}
+        """The whole configuration as config.json holds it: all fields, `model_type` and the keys kept in `extra`.
+
+        Lists and dicts are copies. `num_labels` is not in it, as in `transformers`: id2label says it.
+        """
+        known = {name: getattr(self, name) for name in FIELD_NAMES if name != "num_labels"}
+        extra = {key: _plain(value) for key, value in self.extra.items()}
+        return copy.deepcopy({**extra, **known, "model_type": self.model_type})
 
     def to_json_string(self) -> str:
         """`to_dict` as indented JSON with sorted keys and a final newline."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
-    def save_pretrained(self, directory: str | Path) -> None:
-        """Writes `directory`/config.json, creating the directory."""
-        folder = Path(directory)
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Writes `save_directory`/config.json, creating the directory.
+
+        Raises:
+            ConfigError: there is a file of that name, or a field was changed into one that no network can have.
+        """
+        self.validate()
+        folder = Path(save_directory)
+        if folder.is_file():
+            raise ConfigError(f"{folder.name} is a file; give a folder to save to.")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG_NAME).write_text(self.to_json_string(), encoding="utf-8")
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> PoolFormerConfig:
+    def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
         """The configuration that a parsed config.json describes; `overrides` replace single fields.
 
+        Another number of labels than `values` names drops the names.
+
         Raises:
-            ConfigError: another `model_type`, or a field that no network can be built from.
+            ConfigError: another `model_type`, an override that is no field, or a field that no network can have.
         """
-        values = {**values, **overrides}
-        model_type = values.pop("model_type", cls.model_type)
-        if model_type != cls.model_type:
-            raise ConfigError(f"model_type is {model_type!r}; this library opens {cls.model_type!r} checkpoints.")
-        names = {f.name for f in dataclasses.fields(cls)} - {"extra"}
-        extra = {key: value for key, value in values.items() if key not in names}
-        return cls(**{key: value for key, value in values.items() if key in names}, extra=extra)
+        _check_names(overrides)
+        values = dict(values)
+        if "id2label" in overrides or overrides.get("num_labels") not in (None, len(values.get("id2label") or {})):
+            values = {key: value for key, value in values.items() if key not in ("id2label", "label2id", "num_labels")}
+        known = {key: value for key, value in values.items() if key in (*FIELD_NAMES, "model_type")}
+        extra = {key: value for key, value in values.items() if key not in known}
+        return cls(**{"extra": extra, **known, **overrides})
 
     @classmethod
-    def from_json_file(cls, path: str | Path) -> PoolFormerConfig:
-        """The configuration in a config.json file.
+    def from_pretrained(cls, folder: str | Path, /, **overrides: Any) -> Self:
+        """The configuration saved in `folder`, or in the JSON file given instead; `overrides` replace single fields.
 
         Raises:
-            ConfigError: the file is not JSON, or describes no PoolFormer.
+            ConfigError: the file is missing, is not JSON, or describes no PoolFormer.
         """
+        path = Path(folder)
+        return cls.from_json_file(path / CONFIG_NAME if path.is_dir() else path, **overrides)
+
+    @classmethod
+    def from_json_file(cls, json_file: str | Path, **overrides: Any) -> Self:
+        """The configuration in a config.json file; `overrides` replace single fields.
+
+        Raises:
+            ConfigError: the file is missing, is not JSON, or describes no PoolFormer.
+        """
+        path = Path(json_file)
         try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"There is no readable {path.name} in {path.parent}; give one that is there.") from error
         except ValueError as error:
-            raise ConfigError(f"{Path(path).name} is not valid JSON ({error}).") from error
+            raise ConfigError(f"{path.name} is not valid JSON ({error}).") from error
         if not isinstance(values, dict):
-            raise ConfigError(f"{Path(path).name} holds a JSON {type(values).__name__}; it must hold an object.")
-        return cls.from_dict(values)
+            raise ConfigError(f"{path.name} holds a JSON {type(values).__name__}; it must hold an object.")
+        return cls.from_dict(values, **overrides)
+
+
+# `extra` is not one of them: it is how this class keeps what it does not know.
+FIELD_NAMES = tuple(f.name for f in dataclasses.fields(PoolFormerConfig) if f.name != "extra")
+
+
+def _check_names(names: Iterable[str]) -> None:
+    unknown = [name for name in names if name not in (*FIELD_NAMES, "extra")]
+    if unknown:
+        checks.refuse_unknown(unknown, FIELD_NAMES)
 
 
 def _count_labels(config: PoolFormerConfig) -> int:
@@ -164,11 +233,11 @@ def _count_labels(config: PoolFormerConfig) -> int:
 
 def _resize_labels(config: PoolFormerConfig, count: int | None) -> None:
     """Names `count` labels LABEL_0, LABEL_1, ... unless that many are named already; None keeps them, or names two."""
-    if config.id2label is not None:
-        config.id2label = {int(index): str(label) for index, label in config.id2label.items()}
-    elif count is None:
-        count = 2
-    if count is not None and count != _count_labels(config):
+    if count is not None and not checks.is_count(count, least=0):
+        checks.refuse("num_labels", count, "a whole number of at least 0")
+    if count is None:
+        count = 2 if config.id2label is None else _count_labels(config)
+    if config.id2label is None or count != len(config.id2label):
         config.id2label = {i: f"LABEL_{i}" for i in range(count)}
         config.label2id = {f"LABEL_{i}": i for i in range(count)}
 
@@ -177,13 +246,6 @@ def _resize_labels(config: PoolFormerConfig, count: int | None) -> None:
 PoolFormerConfig.num_labels = property(_count_labels, _resize_labels)  # type: ignore[assignment]
 
 
-def _is_count(value: Any, least: int = 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _refuse(name: str, value: Any, allowed: str) -> None:
-    raise ConfigError(f"{name} is {value!r}; it must be {allowed}.")
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it: a torch.dtype by its name."""
+    return str(value).removeprefix("torch.") if isinstance(value, torch.dtype) else value

@@ -2,22 +2,27 @@
 
 Module names are Hugging Face's, because the keys of published checkpoints are made of them. Evaluation is identical to
 `transformers`. Training follows the original code (github.com/sail-sg/poolformer) where the two differ: the channel MLP
-has no stochastic depth of its own, convolutions keep PyTorch's default initialisation, and the classifier starts
-truncated-normal.
+has no stochastic depth of its own, and the convolutions of the patch embeddings keep PyTorch's default initialisation,
+where `transformers` draws their weights with initializer_range and sets their biases to zero. All else starts equal:
+channel MLPs and the classifier normal with initializer_range, their biases zero, norms one and zero, layer scales
+layer_scale_init_value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
+from poolformer.errors import ImageError
 from poolformer.nn.activations import ACTIVATIONS
 from poolformer.nn.config import PoolFormerConfig
+from poolformer.nn.drop_path import DropPath
+from poolformer.nn.initialisation import draw_normal
+from poolformer.nn.loss import classification_loss
 from poolformer.nn.mixers import PoolFormerPooling
+from poolformer.nn.outputs import BaseModelOutputWithNoAttention, ImageClassifierOutputWithNoAttention
 
 
 class PoolFormerGroupNorm(nn.GroupNorm):
@@ -42,33 +47,17 @@ class PoolFormerEmbeddings(nn.Module):
 class PoolFormerOutput(nn.Module):
     """Channel MLP: one two-layer perceptron for every place, as 1 x 1 convolutions. (B, C, H, W) -> (B, C, H, W)."""
 
-    def __init__(self, channels: int, hidden_channels: int, hidden_act: str) -> None:
+    def __init__(self, channels: int, hidden_channels: int, hidden_act: str, initializer_range: float) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, hidden_channels, 1)
         self.act_fn = ACTIVATIONS[hidden_act]()
         self.conv2 = nn.Conv2d(hidden_channels, channels, 1)
+        for convolution in (self.conv1, self.conv2):
+            draw_normal(convolution, initializer_range)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mixed: torch.Tensor = self.conv2(self.act_fn(self.conv1(x)))
         return mixed
-
-
-class DropPath(nn.Module):
-    """Stochastic depth (arXiv:1603.09382): in training a whole sample is zeroed with probability `rate`."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        keep = 1 - self.rate
-        mask = torch.rand(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device).add(keep).floor()  # (B, 1, 1, 1)
-        return x.div(keep) * mask
-
-    def extra_repr(self) -> str:
-        return f"rate={self.rate}"
 
 
 class PoolFormerLayer(nn.Module):
@@ -80,7 +69,8 @@ class PoolFormerLayer(nn.Module):
     def __init__(self, config: PoolFormerConfig, channels: int, drop_path_rate: float) -> None:
         super().__init__()
         self.pooling = PoolFormerPooling(config.pool_size)
-        self.output = PoolFormerOutput(channels, int(channels * config.mlp_ratio), config.hidden_act)
+        hidden_channels = int(channels * config.mlp_ratio)
+        self.output = PoolFormerOutput(channels, hidden_channels, config.hidden_act, config.initializer_range)
         self.before_norm = PoolFormerGroupNorm(channels)
         self.after_norm = PoolFormerGroupNorm(channels)
         self.drop_path = DropPath(drop_path_rate)
@@ -124,55 +114,31 @@ class PoolFormerEncoder(nn.Module):
         return tuple(stages)
 
 
-@dataclass
-class ModelOutput:
-    """Named results that also read as a tuple or a mapping: by attribute, key, index, unpacking; None is left out."""
+class PoolFormerNetwork(nn.Module):
+    """What both networks share: the config they are built from, and where their parameters are."""
 
-    def to_tuple(self) -> tuple[Any, ...]:
-        """The results that are not None, in order."""
-        return tuple(value for _, value in self.items())
+    config: PoolFormerConfig
 
-    def items(self) -> list[tuple[str, Any]]:
-        """(name, value) of the results that are not None, in order."""
-        pairs = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        return [pair for pair in pairs if pair[1] is not None]
+    @property
+    def device(self) -> torch.device:
+        """The device that the parameters are on."""
+        return next(self.parameters()).device
 
-    def keys(self) -> list[str]:
-        """The names of the results that are not None, in order."""
-        return [name for name, _ in self.items()]
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number type of the parameters."""
+        return next(self.parameters()).dtype
 
-    def __getitem__(self, key: str | int | slice) -> Any:
-        return dict(self.items())[key] if isinstance(key, str) else self.to_tuple()[key]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.to_tuple())
-
-    def __len__(self) -> int:
-        return len(self.items())
+    def num_parameters(self, only_trainable: bool = False) -> int:
+        """How many numbers the parameters hold; `only_trainable` leaves out those that require no gradient."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
 
 
-@dataclass
-class BaseModelOutputWithNoAttention(ModelOutput):
-    """What PoolFormerModel returns: the last stage, (B, C, H, W), and on request every stage, (B, C_i, H_i, W_i)."""
-
-    last_hidden_state: torch.Tensor | None = None
-    hidden_states: tuple[torch.Tensor, ...] | None = None
-
-
-@dataclass
-class ImageClassifierOutputWithNoAttention(ModelOutput):
-    """What the classifier returns: loss () if labels came, logits (B, num_labels), and on request the stages."""
-
-    loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
-    hidden_states: tuple[torch.Tensor, ...] | None = None
-
-
-class PoolFormerModel(nn.Module):
+class PoolFormerModel(PoolFormerNetwork):
     """The stages without a head.
 
-    `pixel_values` is (B, num_channels, H, W), normalised as the checkpoint's processor does. The last hidden state is
-    (B, hidden_sizes[-1], H', W'); `hidden_states` has one entry a stage, taken at the stage's end, before any norm.
+    Raises:
+        ConfigError: `config` was changed into one that no network can be built from.
 
     >>> model = PoolFormerModel(PoolFormerConfig(depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32]))
     >>> model(torch.zeros(1, 3, 64, 64)).last_hidden_state.shape
@@ -185,12 +151,33 @@ class PoolFormerModel(nn.Module):
         self.config = config
         self.encoder = PoolFormerEncoder(config)
 
+    def get_input_embeddings(self) -> nn.Module:
+        """The patch embedding of the first stage."""
+        return self.encoder.patch_embeddings[0]
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Puts another module, (B, C_in, H, W) -> (B, hidden_sizes[0], H', W'), before the first stage."""
+        self.encoder.patch_embeddings[0] = value
+
     def forward(
         self,
-        pixel_values: torch.Tensor,
+        pixel_values: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> BaseModelOutputWithNoAttention | tuple[Any, ...]:
+        """The last stage, (B, hidden_sizes[-1], H', W'), and with `output_hidden_states` every stage.
+
+        Args:
+            pixel_values: (B, num_channels, H, W), normalised as the checkpoint's processor does, in the model's dtype.
+            output_hidden_states: whether to give one map a stage, taken at its end, before any norm.
+            return_dict: False gives the plain tuple (last_hidden_state, None) or (last_hidden_state, None,
+                hidden_states). Both default to what the config says.
+
+        Raises:
+            ImageError: no `pixel_values`.
+        """
+        if pixel_values is None:
+            raise ImageError("pixel_values is None; give the pictures as a tensor (B, C, H, W).")
         stages = self.encoder(pixel_values)
         hidden_states = stages if _choose(output_hidden_states, self.config.output_hidden_states) else None
         if not _choose(return_dict, self.config.return_dict):
@@ -198,37 +185,70 @@ class PoolFormerModel(nn.Module):
         return BaseModelOutputWithNoAttention(stages[-1], hidden_states)
 
 
-class PoolFormerForImageClassification(nn.Module):
+class PoolFormerForImageClassification(PoolFormerNetwork):
     """The stages, a final norm, the mean over all places and a linear classifier.
 
-    `pixel_values` is (B, num_channels, H, W), normalised as the checkpoint's processor does; logits are
-    (B, num_labels). The head is linear after a mean, so every place's share of a logit is exact.
+    The head is linear after a mean, so every place's share of a logit is exact. Without labels (num_labels=0) there is
+    no classifier, and the logits are the features under it, (B, hidden_sizes[-1]).
+
+    Raises:
+        ConfigError: `config` was changed into one that no network can be built from.
+
+    >>> config = PoolFormerConfig(depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32], num_labels=5)
+    >>> model = PoolFormerForImageClassification(config)
+    >>> output = model(torch.zeros(2, 3, 64, 64), labels=torch.tensor([0, 4]))
+    >>> output.logits.shape, output.loss.shape
+    (torch.Size([2, 5]), torch.Size([]))
     """
+
+    backbone_class: ClassVar[type[PoolFormerModel]] = PoolFormerModel
 
     def __init__(self, config: PoolFormerConfig) -> None:
         super().__init__()
         self.config = config
         self.num_labels = config.num_labels
-        self.poolformer = PoolFormerModel(config)
+        self.poolformer = self.backbone_class(config)
         self.norm = PoolFormerGroupNorm(config.hidden_sizes[-1])
         self.classifier = nn.Linear(config.hidden_sizes[-1], self.num_labels) if self.num_labels else nn.Identity()
         if isinstance(self.classifier, nn.Linear):
-            nn.init.trunc_normal_(self.classifier.weight, std=config.initializer_range)
-            nn.init.zeros_(self.classifier.bias)
+            draw_normal(self.classifier, config.initializer_range)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The patch embedding of the first stage."""
+        return self.poolformer.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Puts another module, (B, C_in, H, W) -> (B, hidden_sizes[0], H', W'), before the first stage."""
+        self.poolformer.set_input_embeddings(value)
 
     def forward(
         self,
-        pixel_values: torch.Tensor,
+        pixel_values: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
     ) -> ImageClassifierOutputWithNoAttention | tuple[Any, ...]:
-        stages = self.poolformer.encoder(pixel_values)
-        logits = self.classifier(self.norm(stages[-1]).mean([-2, -1]))  # (B, C, H, W) -> (B, C) -> (B, num_labels)
-        hidden_states = stages if _choose(output_hidden_states, self.config.output_hidden_states) else None
-        if not _choose(return_dict, self.config.return_dict):
-            return (logits,) if hidden_states is None else (logits, hidden_states)
-        return ImageClassifierOutputWithNoAttention(logits=logits, hidden_states=hidden_states)
+        """Logits, (B, num_labels), with `labels` their loss, and with `output_hidden_states` every stage.
+
+        Args:
+            pixel_values: (B, num_channels, H, W), normalised as the checkpoint's processor does, in the model's dtype.
+            labels: what `poolformer.nn.loss.classification_loss` describes; it decides config.problem_type if that is
+                None.
+            output_hidden_states: whether to give one map a stage, taken at its end, before any norm.
+            return_dict: False gives the plain tuple ([loss,] logits[, hidden_states]). Both default to what the config
+                says.
+
+        Raises:
+            ImageError: no `pixel_values`.
+            ConfigError: `labels` for a model without a classifier.
+        """
+        outputs = self.poolformer(pixel_values, output_hidden_states, return_dict=True)
+        # (B, C, H, W) -> (B, C) -> (B, num_labels)
+        logits = self.classifier(self.norm(outputs.last_hidden_state).mean([-2, -1]))
+        loss = None if labels is None else classification_loss(logits, labels, self.config)
+        output = ImageClassifierOutputWithNoAttention(loss, logits, outputs.hidden_states)
+        return output if _choose(return_dict, self.config.return_dict) else output.to_tuple()
 
 
-def _choose(asked: bool | None, default: bool) -> bool:
+def _choose(asked: bool | None, default: bool | None) -> bool | None:
     return default if asked is None else asked

@@ -6,17 +6,19 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 import torch
 
-from poolformer.errors import HubUnreachableError, UnknownVariantError, WeightsError
+from poolformer.errors import UnknownVariantError, WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
-from poolformer.nn.model import PoolFormerLayer
+from poolformer.nn.assembly import give_weights
 from poolformer.weights import variants
 from poolformer.weights.files import CheckpointFiles, find_files, read_json, read_tensors
-from poolformer.weights.hub import cached_folder, fetch_folder, usable_names
+from poolformer.weights.fitting import refuse_mismatches
+from poolformer.weights.hub import cached_folder, open_snapshot
 from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, VARIANTS, Variant
 
 Source = Literal["bundled", "cache", "hub", "folder"]
@@ -56,6 +58,7 @@ def load_checkpoint(
     token: str | bool | None = None,
     local_files_only: bool = False,
     endpoint: str | None = None,
+    cancelled: Event | None = None,
 ) -> Checkpoint:
     """The checkpoint under `name`: a variant of the table, or a folder with config.json and weights.
 
@@ -63,17 +66,18 @@ def load_checkpoint(
     folder. A string from a stranger should be checked against the table first: it might name a folder.
 
     Cache first, network second: tiny, folders and whatever is in the Hub's cache open without one network call. Only a
-    published variant that is not in the cache is fetched, with a progress bar a file; a fetch that cannot succeed says
-    so within 5 seconds. `cache_dir`, `token` and `endpoint` default to what huggingface_hub would use (HF_HUB_CACHE,
-    HF_TOKEN, HF_ENDPOINT); `local_files_only` forbids the fetch.
+    published variant that is not in the cache, or is damaged there, is fetched, with a progress bar a file; a fetch
+    that cannot succeed says so within 5 seconds, one that stalls within a minute. `cache_dir`, `token` and `endpoint`
+    default to what huggingface_hub would use (HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT); `local_files_only` forbids the
+    fetch, and setting `cancelled` from another thread ends it.
 
     Raises:
         UnknownVariantError: neither a row of the table nor a folder.
-        HubUnreachableError: not in the cache, and the Hub cannot be asked or does not answer.
-        WeightsError: files are missing, refused, damaged, or do not fit the config.
+        HubUnreachableError: not in the cache, and the Hub cannot be asked, is busy or does not answer.
+        WeightsError: files are missing, refused, damaged, or do not fit the config; or the fetch was cancelled.
         ConfigError: the config describes no network that this library builds.
     """
-    folder, source = _locate(name, cache_dir, token, local_files_only, endpoint)
+    folder, source = _locate(name, cache_dir, token, local_files_only, endpoint, cancelled)
     files = find_files(folder)
     if files is None:
         raise WeightsError(
@@ -103,6 +107,12 @@ def availability(name: str, *, cache_dir: Path | None = None) -> Availability:
     return Availability("remote", _download_bytes(name))
 
 
+def usable_names(cache_dir: Path | None = None) -> list[str]:
+    """The variants that need no network now: the bundled one and those in the cache."""
+    cached = [row.name for row in VARIANTS.values() if cached_folder(row.hub_id, cache_dir=cache_dir)]
+    return [BUNDLED_NAME, *cached]
+
+
 @lru_cache(maxsize=len(VARIANTS))
 def _download_bytes(name: str) -> int:
     """Size of the weights; the two JSON files beside them are a few kB."""
@@ -110,7 +120,12 @@ def _download_bytes(name: str) -> int:
 
 
 def _locate(
-    name: str | Path, cache_dir: Path | None, token: str | bool | None, local_files_only: bool, endpoint: str | None
+    name: str | Path,
+    cache_dir: Path | None,
+    token: str | bool | None,
+    local_files_only: bool,
+    endpoint: str | None,
+    cancelled: Event | None,
 ) -> tuple[Path, Source]:
     """The folder that holds the files of `name`, fetched if need be, and where it came from."""
     if name == BUNDLED_NAME:
@@ -121,15 +136,17 @@ def _locate(
             allowed = ", ".join(VARIANT_NAMES)
             raise UnknownVariantError(f"There is no variant or folder {str(name)!r}; choose {allowed}, or a folder.")
         return Path(name).resolve(), "folder"
-    cached = cached_folder(row.hub_id, cache_dir=cache_dir)
-    if cached is not None:
-        return cached, "cache"
-    if local_files_only:
-        usable = " and ".join(usable_names(cache_dir))
-        raise HubUnreachableError(
-            f"{name} is not in the cache and local_files_only forbids fetching it; you can use {usable}, or allow it."
-        )
-    return fetch_folder(row.name, cache_dir=cache_dir, token=token, endpoint=endpoint), "hub"
+    snapshot = open_snapshot(
+        row.hub_id,
+        cache_dir=cache_dir,
+        token=token,
+        endpoint=endpoint,
+        local_files_only=local_files_only,
+        cancelled=cancelled,
+        title=row.name,
+        hint=lambda: f"meanwhile you can use {' and '.join(usable_names(cache_dir))}; ",
+    )
+    return snapshot.folder, "cache" if snapshot.from_cache else "hub"
 
 
 def build_model(config: PoolFormerConfig, tensors: dict[str, torch.Tensor]) -> PoolFormerForImageClassification:
@@ -143,42 +160,9 @@ def build_model(config: PoolFormerConfig, tensors: dict[str, torch.Tensor]) -> P
     """
     with torch.device("meta"):
         model = PoolFormerForImageClassification(config)
-    mismatches = _mismatches(model.state_dict(), tensors)
-    if mismatches:
-        raise WeightsError(
-            f"The weights do not fit their config.json: {mismatches}; use the two that were saved together."
-        )
-    model.load_state_dict({key: tensor.float() for key, tensor in tensors.items()}, assign=True)
-    if not config.use_layer_scale:
-        _fill_layer_scales(model)
+    refuse_mismatches(tensors, model.state_dict())
+    give_weights(model, {key: tensor.float() for key, tensor in tensors.items()})
     return model.eval().requires_grad_(False)
-
-
-def _fill_layer_scales(model: PoolFormerForImageClassification) -> None:
-    """Gives memory to scales of one, which are not in a state dict and so are still without."""
-    for block in model.modules():
-        if isinstance(block, PoolFormerLayer):
-            block.layer_scale_1 = torch.ones_like(block.layer_scale_1, device="cpu")
-            block.layer_scale_2 = torch.ones_like(block.layer_scale_2, device="cpu")
-
-
-def _mismatches(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
-    """What keeps `found` from being a state dict like `expected`, as part of a sentence; empty if nothing does."""
-    shapes = [
-        f"{key} {tuple(found[key].shape)} instead of {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if key in found and found[key].shape != tensor.shape
-    ]
-    kinds = {
-        "missing": [key for key in expected if key not in found],
-        "unexpected": [key for key in found if key not in expected],
-        "of another shape": shapes,
-    }
-    return "; ".join(f"{len(keys)} {kind} ({_first_few(keys)})" for kind, keys in kinds.items() if keys)
-
-
-def _first_few(keys: list[str]) -> str:
-    return ", ".join(keys[:NAMED_KEYS]) + (", ..." if len(keys) > NAMED_KEYS else "")
 
 
 def _build_processor(files: CheckpointFiles, row: Variant | None) -> PoolFormerImageProcessorPil:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+from argparse import Namespace
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +19,14 @@ from poolformer.nn.config import CONFIG_NAME
 
 PREPROCESSOR_NAME = "preprocessor_config.json"
 WEIGHTS_NAMES = ("model.safetensors", "pytorch_model.bin")  # in order of preference
+
+Part = Literal["config", "preprocessor", "weights"]
+PARTS: tuple[Part, ...] = ("config", "preprocessor", "weights")
+NAMES: dict[Part, tuple[str, ...]] = {
+    "config": (CONFIG_NAME,),
+    "preprocessor": (PREPROCESSOR_NAME,),
+    "weights": WEIGHTS_NAMES,
+}
 
 
 @dataclass(frozen=True)
@@ -54,19 +64,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path, *, wrapped_in: str | None = None) -> dict[str, torch.Tensor]:
     """The state dict in a .safetensors file, or in a pickle of nothing but tensors; on the CPU, dtypes as stored.
 
-    Code in a pickle is not run: only tensors and plain containers are rebuilt (`torch.load(weights_only=True)`).
+    Code in a pickle is not run: only tensors and plain containers are rebuilt (`torch.load(weights_only=True)`). With
+    `wrapped_in`, the pickle may also be a training checkpoint that has the state dict under this key; then, and for its
+    settings, `argparse.Namespace` is rebuilt too, which holds values and runs nothing.
 
     Raises:
         WeightsError: the file is damaged, or holds anything but named tensors.
     """
     try:
-        if path.suffix == ".safetensors":
-            tensors: Any = load_file(path)
-        else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        tensors: Any = load_file(path) if path.suffix == ".safetensors" else _unpickle(path, wrapped_in is not None)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path.name} was refused and nothing in it was run, because it holds more than plain tensors; "
@@ -77,8 +86,15 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsError(
             f"{path.name} is damaged or incomplete ({reason}); delete it and fetch or copy it again."
         ) from error
+    if isinstance(tensors, dict) and wrapped_in in tensors:
+        tensors = tensors[wrapped_in]
     if not isinstance(tensors, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in tensors.items()
     ):
         raise WeightsError(f"{path.name} holds something else than named tensors; use the file that was saved with it.")
     return tensors
+
+
+def _unpickle(path: Path, is_training_checkpoint: bool) -> Any:
+    with torch.serialization.safe_globals([Namespace]) if is_training_checkpoint else nullcontext():
+        return torch.load(path, map_location="cpu", weights_only=True)

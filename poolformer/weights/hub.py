@@ -1,231 +1,268 @@
-"""The Hub: checkpoints by repository name, cache first, network second. The only importer of huggingface_hub.
+"""The Hub: repositories by name, cache first, network second. The only importer of huggingface_hub.
 
 The rules, and the deadlines behind them:
 
-- A checkpoint whose config and weights are in the cache is opened without one network call (`cached_folder`).
-- Otherwise one small question goes to the Hub first, and has `PREFLIGHT_S` to be answered (`fetch_folder`). A fetch
-  that cannot succeed therefore says so within 5 seconds; huggingface_hub alone retries for 23 s when the name does not
-  resolve.
-- Only then are the files downloaded, all of one commit. A download that has begun keeps huggingface_hub's own timeouts
-  and retries: 10 s without a byte, then resumed, five times.
+- What is in the cache is opened without one network call, and checked against the hash it is named for. A damaged file
+  is removed and fetched again.
+- Otherwise the Hub has `PREFLIGHT_S` for its first answer. A fetch that cannot succeed therefore says so within 5
+  seconds; huggingface_hub alone retries for 23 s when the name does not resolve.
+- Then the files come over plain HTTP, all of one commit. While bytes flow they may take any time; a request that
+  brings no byte for `READ_TIMEOUT_S` is made again from where it stopped, and without progress for `STALL_S` the fetch
+  is given up. huggingface_hub alone waits for 66 s when a body stalls, for 395 s when a server accepts and never
+  answers, and for over 100 s when the storage host of hf_xet is blocked; hence no hf_xet here.
+- Busy answers (429, 5xx) are tried a few times; a fetch can be cancelled at any time, and started again.
 """
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextvars import copy_context
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from socket import gaierror
-from threading import Thread
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from threading import Event
 
 import httpx2
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import (
     FileMetadataError,
     GatedRepoError,
-    HfHubHTTPError,
+    HFValidationError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
+    RevisionNotFoundError,
 )
-from huggingface_hub.utils.tqdm import tqdm
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # all public, none exported explicitly
+    WeakFileLock,
+    build_hf_headers,
+    get_session,
+    hf_raise_for_status,
+    tqdm,
+    validate_repo_id,
+)
 
-from poolformer.errors import HubUnreachableError, WeightsError
-from poolformer.nn.config import CONFIG_NAME
-from poolformer.weights.files import PREPROCESSOR_NAME, WEIGHTS_NAMES, find_files
-from poolformer.weights.variants import BUNDLED_NAME, VARIANTS
+from poolformer.errors import WeightsError
+from poolformer.weights import fetch
+from poolformer.weights.cache import SAFE_NAME, RepositoryCache
+from poolformer.weights.diagnosis import Meaning, MissingError, NetworkForbiddenError, Subject, diagnose
+from poolformer.weights.fetch import Answer, fetch_parts, find_cached
+from poolformer.weights.files import NAMES, PARTS, Part
+from poolformer.weights.transfer import Announcement, Bar, DamagedError
+from poolformer.weights.watch import CancelledError, Watch, call_watched
 
-PREFLIGHT_S = 4.0  # seconds for the Hub's first answer: a second of room below the 5 s that we promise
+LIBRARY_NAME = "poolformer"  # in the user agent that the Hub sees
+COMMIT_HEADER = "X-Repo-Commit"
+MEANINGS: dict[type[BaseException], Meaning] = {
+    GatedRepoError: "gated",  # It is a RepositoryNotFoundError too, so it comes first.
+    RepositoryNotFoundError: "no repository",
+    RevisionNotFoundError: "no revision",
+    OfflineModeIsEnabled: "offline mode",
+    FileMetadataError: "not the hub",
+}
+# What talking to the Hub and storing what it sends may raise; files in the cache that cannot be read, too.
+FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, OSError, DamagedError, MissingError, NetworkForbiddenError)
+UPLOAD_FAILURES = (*FAILURES, RuntimeError, ValueError)  # RuntimeError is what hf_xet raises for most
 
-_T = TypeVar("_T")
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A folder with files of one commit, and whether all that was asked for was in the cache."""
+
+    folder: Path
+    from_cache: bool
 
 
-def cached_folder(hub_id: str, *, cache_dir: Path | None = None) -> Path | None:
-    """The cached snapshot of a repository's main branch, if its config and weights are complete; no network.
+def cached_folder(hub_id: str, *, cache_dir: str | Path | None = None) -> Path | None:
+    """The cached snapshot of a repository's main branch, if it has config and weights; no network, nothing checked.
 
-    `cache_dir` defaults to huggingface_hub's (HF_HUB_CACHE, HF_HOME). A file appears in a snapshot only when all of it
-    has arrived, so a file that is there is complete.
+    `cache_dir` defaults to huggingface_hub's (HF_HUB_CACHE, HF_HOME).
     """
-    config = try_to_load_from_cache(hub_id, CONFIG_NAME, cache_dir=cache_dir)
-    if not isinstance(config, str):
-        return None
-    folder = Path(config).parent
-    return folder if find_files(folder) else None
+    return find_cached(_cache(hub_id, cache_dir), constants.DEFAULT_REVISION, PARTS)
 
 
-def fetch_folder(
-    name: str,
+def fetch_snapshot(
+    repo_id: str,
     *,
-    cache_dir: Path | None = None,
+    revision: str | None = None,
+    parts: Collection[Part] = PARTS,
+    cache_dir: str | Path | None = None,
     token: str | bool | None = None,
     endpoint: str | None = None,
+    local_files_only: bool = False,
+    cancelled: Event | None = None,
 ) -> Path:
-    """The snapshot folder of the published variant `name`, downloaded into the cache with a progress bar a file.
+    """The folder with the asked-for files of any repository on the Hub, all of one commit: cache first, network second.
 
-    The Hub has `PREFLIGHT_S` seconds to answer before anything is downloaded. `endpoint` defaults to HF_ENDPOINT,
-    `token` to the one that huggingface_hub finds. Proxies and HF_HUB_OFFLINE are honoured.
+    `revision` is a branch, a tag or a commit of 40 hexadecimal digits; without it, the main branch. `parts` says what
+    is wanted: "config" is config.json, "weights" model.safetensors or, where there is none, pytorch_model.bin, and
+    "preprocessor" preprocessor_config.json *if the repository has one*; the other two must exist. The folder may hold
+    more than was asked for. What is cached is used without one network call, also for a branch that has moved since;
+    it is checked by its hash, and a damaged file is removed and fetched again.
+
+    `cache_dir`, `token` and `endpoint` default to what huggingface_hub would use (HF_HUB_CACHE, HF_TOKEN,
+    HF_ENDPOINT); `local_files_only` forbids the network. Setting `cancelled` from another thread ends a fetch.
 
     Raises:
-        HubUnreachableError: no answer, within 5 seconds; the sentence names what still works and what to do.
-        WeightsError: the Hub refused (401, 403, 404), or a file could not be stored.
+        HubUnreachableError: not in the cache, and the Hub cannot be asked, is busy or does not answer.
+        WeightsError: the Hub refused (401, 403, 404), a file is missing there, arrived damaged or could not be stored;
+            or the fetch was cancelled.
     """
-    hub_id, endpoint = VARIANTS[name].hub_id, endpoint or constants.ENDPOINT
+    return open_snapshot(
+        repo_id,
+        revision=revision,
+        parts=parts,
+        cache_dir=cache_dir,
+        token=token,
+        endpoint=endpoint,
+        local_files_only=local_files_only,
+        cancelled=cancelled,
+    ).folder
+
+
+def open_snapshot(
+    repo_id: str,
+    *,
+    revision: str | None = None,
+    parts: Collection[Part] = PARTS,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+    endpoint: str | None = None,
+    local_files_only: bool = False,
+    cancelled: Event | None = None,
+    title: str | None = None,
+    hint: Callable[[], str] = str,
+) -> Snapshot:
+    """As `fetch_snapshot`, and whether the network was needed.
+
+    Errors speak of `title`, by default the repository, and say what `hint` returns then: what else can be done.
+    """
+    subject, title = _subject(repo_id, revision, endpoint), title or repo_id
+    cache, revision, damaged = _cache(repo_id, cache_dir), subject.revision, list[str]()
     try:
-        _call_within(PREFLIGHT_S, lambda: _ask(hub_id, token, endpoint))
-        return _download(hub_id, cache_dir, token, endpoint)
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, RuntimeError) as error:  # hf_xet raises RuntimeError for most
-        kind, reason, remedy = _diagnose(error, hub_id, endpoint)
-        usable = " and ".join(usable_names(cache_dir))
-        sentence = f"{name} cannot be fetched: {reason}; meanwhile you can use {usable}; to get {name}, {remedy}."
-        raise kind(sentence) from error
-
-
-def usable_names(cache_dir: Path | None = None) -> list[str]:
-    """The variants that need no network now: the bundled one and those in the cache."""
-    cached = [row.name for row in VARIANTS.values() if cached_folder(row.hub_id, cache_dir=cache_dir)]
-    return [BUNDLED_NAME, *cached]
-
-
-class DownloadBar(tqdm):
-    """One progress bar a file, in bytes, that reports to whoever started the download.
-
-    Gradio's `Progress(track_tqdm=True)` looks up the visitor to report to in context variables. hf_xet counts from a
-    thread of its own, where they are empty, so every update runs in the context that the bar was made in. hf_xet would
-    also draw a second bar for bytes received, which Gradio adds to the first; having `update_transfer` prevents it.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._context = copy_context()
-        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
-
-    def update(self, n: float | None = 1) -> bool | None:
-        # A copy, because a context cannot be entered by two threads at once.
-        updated: bool | None = self._context.copy().run(super().update, n)
-        return updated
-
-    def update_transfer(self, n: int) -> None:
-        """Bytes received: not shown, `update` counts the same bytes when they are written."""
-
-    def set_transfer_postfix_str(self, text: str, refresh: bool = True) -> None:
-        """The speed of receiving: not shown, as above."""
-
-
-def _call_within(deadline_s: float, call: Callable[[], _T]) -> _T:
-    """What `call` returns or raises; TimeoutError after `deadline_s` seconds.
-
-    The call then goes on in a daemon thread that nobody waits for: a name look-up cannot be interrupted.
-    """
-    future: Future[_T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except Exception as error:
-            future.set_exception(error)
-
-    Thread(target=run, name="hub-preflight", daemon=True).start()
-    return future.result(timeout=deadline_s)
-
-
-def _ask(hub_id: str, token: str | bool | None, endpoint: str) -> None:
-    """Asks once, without retries, what the Hub knows of the config file; raises what huggingface_hub raises."""
-    url = hf_hub_url(hub_id, CONFIG_NAME, endpoint=endpoint)
-    answer = get_hf_file_metadata(url, token=token, timeout=PREFLIGHT_S, endpoint=endpoint)
-    if answer.commit_hash is None:
-        raise FileMetadataError("no commit in the answer")
-
-
-def _download(hub_id: str, cache_dir: Path | None, token: str | bool | None, endpoint: str) -> Path:
-    """Downloads config, preprocessor config and the preferred weights, in this order, so that weights mean complete."""
-
-    def get(filename: str, revision: str) -> Path:
-        path = hf_hub_download(
-            hub_id,
-            filename,
-            revision=revision,
-            cache_dir=cache_dir,
-            token=token,
-            endpoint=endpoint,
-            tqdm_class=DownloadBar,
+        damaged = cache.discard_damaged(cache.commit(revision), [name for part in parts for name in NAMES[part]])
+        cached = find_cached(cache, revision, parts)
+        if cached is not None and not damaged:
+            return Snapshot(cached, from_cache=True)
+        if local_files_only:
+            raise NetworkForbiddenError
+        repository = HubRepository(subject, token)
+        folder = call_watched(
+            lambda watch: _fetch(repository, cache, subject.revision, parts, watch), fetch.PREFLIGHT_S, cancelled
         )
-        return Path(path)
+    except CancelledError as error:
+        raise WeightsError(f"The fetch of {title} was cancelled; start it again when you want it.") from error
+    except FAILURES as error:
+        found = diagnose(error, subject, MEANINGS)
+        removed = f"its cached {' and '.join(damaged)} was damaged and has been removed, and " if damaged else ""
+        sentence = f"{title} cannot be fetched: {removed}{found.reason}; {hint()}to get {title}, {found.remedy}."
+        raise found.kind(sentence) from error
+    return Snapshot(folder, from_cache=False)
 
-    folder = get(CONFIG_NAME, constants.DEFAULT_REVISION).parent
-    commit = folder.name  # A branch may move between two files; a commit does not.
-    _first_existing(get, (PREPROCESSOR_NAME,), commit)
-    if not _first_existing(get, WEIGHTS_NAMES, commit):
-        raise WeightsError(f"{hub_id} has neither {' nor '.join(WEIGHTS_NAMES)}; tell the repository's owner.")
+
+def push_folder(
+    repo_id: str,
+    folder: str | Path,
+    *,
+    token: str | bool | None = None,
+    private: bool | None = None,
+    commit_message: str | None = None,
+    endpoint: str | None = None,
+) -> str:
+    """Uploads the files of `folder` to the main branch of a model repository; the URL of the commit.
+
+    The repository is made if it is not there, `private` if so asked; files of the same name are replaced, others stay.
+    The Hub has `STALL_S` seconds to make the repository; an upload that has begun keeps huggingface_hub's own limits.
+
+    Raises:
+        HubUnreachableError: the Hub cannot be asked or does not answer.
+        WeightsError: the folder is missing or empty, the name is not owner/name, or the Hub refused.
+    """
+    if not Path(folder).is_dir() or not any(Path(folder).iterdir()):
+        raise WeightsError(f"There is nothing to upload in {folder}; save a model there first.")
+    subject = _subject(repo_id, None, endpoint)
+    api = HfApi(endpoint=subject.endpoint, token=token, library_name=LIBRARY_NAME)
+    try:
+        call_watched(lambda _: api.create_repo(repo_id, private=private, exist_ok=True), fetch.STALL_S)
+        commit = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=commit_message)
+    except UPLOAD_FAILURES as error:
+        found = diagnose(error, subject, MEANINGS)
+        raise found.kind(f"{repo_id} cannot be uploaded: {found.reason}; {found.remedy}.") from error
+    return str(commit.commit_url)
+
+
+def _subject(repo_id: str, revision: str | None, endpoint: str | None) -> Subject:
+    """What is asked for, once the names in it can be trusted as parts of a path."""
+    revision = revision or constants.DEFAULT_REVISION
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise WeightsError(f"{repo_id!r} is not the name of a repository; write it as owner/name.") from error
+    if ".." in revision or not SAFE_NAME.match(revision):
+        raise WeightsError(f"{revision!r} is not the name of a branch, tag or commit; check the revision.")
+    return Subject(repo_id, revision, endpoint or constants.ENDPOINT)
+
+
+def _cache(repo_id: str, cache_dir: str | Path | None) -> RepositoryCache:
+    return RepositoryCache(Path(cache_dir or constants.HF_HUB_CACHE), repo_id)
+
+
+def _fetch(
+    repository: HubRepository, cache: RepositoryCache, revision: str, parts: Collection[Part], watch: Watch
+) -> Path:
+    """The snapshot from the Hub: of the commit that the cache remembers, so that what is there is completed.
+
+    If the Hub no longer has that commit, as after a squashed history, of what the branch points to now.
+    """
+    remembered = cache.commit(revision)
+    try:
+        folder = fetch_parts(repository, cache, remembered, parts, watch)
+    except RevisionNotFoundError:
+        if remembered == revision:
+            raise
+        folder = fetch_parts(repository, cache, revision, parts, watch)
+    cache.point(revision, folder.name)
     return folder
 
 
-def _first_existing(get: Callable[[str, str], Path], names: tuple[str, ...], commit: str) -> bool:
-    """Downloads the first of `names` that the repository has; whether it has one."""
-    for name in names:
+@dataclass(frozen=True)
+class HubRepository:
+    """A repository as `fetch` sees it, by the calls of huggingface_hub; implements `fetch.Repository`."""
+
+    subject: Subject
+    token: str | bool | None
+
+    def ask(self, name: str, revision: str, timeout_s: float) -> Answer:
+        url = self._url(name, revision)
         try:
-            get(name, commit)
-        except RemoteEntryNotFoundError:
-            continue
-        return True
-    return False
+            found = get_hf_file_metadata(
+                url, token=self.token, timeout=timeout_s, library_name=LIBRARY_NAME, endpoint=self.subject.endpoint
+            )
+        except RemoteEntryNotFoundError as error:
+            return Answer(error.response.headers.get(COMMIT_HEADER, revision), None)
+        for value in (found.commit_hash, found.etag):  # They become names of files here.
+            if value is None or not SAFE_NAME.fullmatch(value):
+                raise FileMetadataError(f"no commit and ETag in the answer to {url}")
+        return Answer(str(found.commit_hash), Announcement(name, str(found.etag), found.size))
 
+    @contextmanager
+    def open_body(self, name: str, commit: str, start: int, timeout_s: float) -> Iterator[httpx2.Response]:
+        headers = build_hf_headers(token=self.token, library_name=LIBRARY_NAME)
+        headers["Accept-Encoding"] = "identity"  # so that bytes are counted as they are stored
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        # Large files redirect to another host, which gets no token: httpx leaves it out.
+        with get_session().stream("GET", self._url(name, commit), headers=headers, timeout=timeout_s) as response:
+            hf_raise_for_status(response)
+            yield response
 
-def _diagnose(error: Exception, hub_id: str, endpoint: str) -> tuple[type[WeightsError], str, str]:
-    """(kind of error, what happened, what to do) for anything that huggingface_hub raised while fetching."""
-    host = urlsplit(endpoint).netloc.rpartition("@")[2] or endpoint
-    try_again = "connect to the network (or check the proxy and HF_ENDPOINT) and try again"
-    for cause in _causes(error):
-        match cause:
-            case HfHubHTTPError():
-                return _diagnose_status(cause, hub_id, host)
-            case OfflineModeIsEnabled():
-                return (
-                    HubUnreachableError,
-                    "HF_HUB_OFFLINE forbids asking the Hub",
-                    "unset HF_HUB_OFFLINE and try again",
-                )
-            case gaierror():
-                return HubUnreachableError, f"the name {host} does not resolve", try_again
-            case ConnectionRefusedError():
-                return HubUnreachableError, f"{host} refuses the connection", try_again
-            case ssl.SSLError():
-                return HubUnreachableError, f"{host} has no certificate that this machine trusts", try_again
-            case TimeoutError() | httpx2.TimeoutException():
-                return HubUnreachableError, f"{host} does not answer in time", try_again
-            case FileMetadataError():
-                reason = f"what answers as {host} is not the Hub (a log-in page of the network?)"
-                return HubUnreachableError, reason, try_again
-    if isinstance(error, httpx2.HTTPError | httpx2.InvalidURL | ConnectionError):
-        return HubUnreachableError, f"the connection to {host} failed ({error})", try_again
-    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-    remedy = "check that the cache folder can be written and its disk has space, and try again"
-    return WeightsError, f"the download could not be completed ({reason})", remedy
+    def new_bar(self, announced: Announcement) -> AbstractContextManager[Bar]:
+        bar: AbstractContextManager[Bar] = tqdm(  # type: ignore[no-untyped-call]
+            desc=announced.name, total=announced.size_bytes, unit="B", unit_scale=True, name=LIBRARY_NAME
+        )
+        return bar
 
+    def lock_file(self, path: Path, timeout_s: float) -> AbstractContextManager[object]:
+        return WeakFileLock(path, timeout=timeout_s)
 
-def _diagnose_status(error: HfHubHTTPError, hub_id: str, host: str) -> tuple[type[WeightsError], str, str]:
-    """`_diagnose` for an answer with an HTTP status that means no."""
-    status = error.response.status_code
-    get_token = "log in with `hf auth login` or set HF_TOKEN"
-    if isinstance(error, GatedRepoError) or status == 403:
-        remedy = f"ask for access on the repository's page, then {get_token}"
-        return WeightsError, f"{host} refuses access to {hub_id} ({status})", remedy
-    if isinstance(error, RepositoryNotFoundError):
-        remedy = f"check HF_ENDPOINT or, if the repository is private, {get_token}"
-        return WeightsError, f"{host} shows no repository {hub_id} ({status})", remedy
-    if status == 401:
-        return WeightsError, f"{host} does not accept the token (401)", f"{get_token} again, or use no token"
-    if status == 404:
-        return WeightsError, f"{hub_id} on {host} lacks a file or its main branch (404)", "check HF_ENDPOINT"
-    if status == 429:
-        return HubUnreachableError, f"{host} has had too many requests from here (429)", "try again in a few minutes"
-    return HubUnreachableError, f"{host} answers with status {status}", "try again later"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, then what it was raised from, down to the first."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+    def _url(self, name: str, revision: str) -> str:
+        return hf_hub_url(self.subject.repo_id, name, revision=revision, endpoint=self.subject.endpoint)

@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 
 from poolformer.errors import UnknownVariantError, WeightsError
+from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
+from poolformer.nn.config import CONFIG_NAME
 from poolformer.weights.files import PREPROCESSOR_NAME, read_json
 
 BUNDLED_DIR = Path(__file__).resolve().parents[2] / "assets"  # beside the package: the app runs from its clone
@@ -27,9 +29,9 @@ class Variant:
     """One row of the variant table.
 
     `parameters_m` is millions of parameters, `macs_g` thousand millions of multiply-accumulates for one square picture
-    of `input_size_px` pixels a side, `top1_percent` the top-1 accuracy on the test pictures of `dataset`. `crop_pct` is
-    the share of the resized shortest edge that the centre crop keeps. Published variants have a `hub_id`, bundled
-    ones a `folder`.
+    of `input_size_px` pixels a side, `top1_percent` the top-1 accuracy on the test pictures of `dataset`, None if
+    nobody measured it. `crop_pct` is the share of the resized shortest edge that the centre crop keeps. Published
+    variants have a `hub_id`, the others a `folder`.
     """
 
     name: str
@@ -37,7 +39,7 @@ class Variant:
     hidden_sizes: tuple[int, ...]
     parameters_m: float
     macs_g: float
-    top1_percent: float
+    top1_percent: float | None
     crop_pct: float | None
     hub_id: str = ""
     folder: Path | None = None
@@ -47,7 +49,7 @@ class Variant:
     def config(self, num_labels: int = 1000) -> PoolFormerConfig:
         """The network's configuration; a bundled variant's is read from its folder, with its own labels."""
         if self.folder is not None:
-            return PoolFormerConfig.from_dict(read_json(self.folder / "config.json"))
+            return PoolFormerConfig.from_dict(read_json(self.folder / CONFIG_NAME))
         return PoolFormerConfig(depths=self.depths, hidden_sizes=self.hidden_sizes, num_labels=num_labels)
 
 
@@ -75,23 +77,29 @@ def variant(name: str) -> Variant:
         WeightsError: the bundled files are missing or damaged.
     """
     if name == BUNDLED_NAME:
-        return _read_bundled(BUNDLED_DIR / BUNDLED_NAME)
+        return folder_variant(BUNDLED_DIR / BUNDLED_NAME)
     if name not in VARIANTS:
         raise UnknownVariantError(f"There is no variant {name!r}; choose one of {', '.join(VARIANT_NAMES)}.")
     return VARIANTS[name]
 
 
-def _read_bundled(folder: Path) -> Variant:
-    """The row of a checkpoint that the training command wrote: measured where it can be, else read from its files."""
-    config = PoolFormerConfig.from_dict(read_json(folder / "config.json"))
-    processing, metrics = read_json(folder / PREPROCESSOR_NAME), read_json(folder / METRICS_NAME)
+def folder_variant(folder: Path) -> Variant:
+    """The row of a checkpoint in a folder: counted from its config, and measured if the training command measured it.
+
+    Raises:
+        WeightsError: a file is missing or damaged.
+        ConfigError: the config or the preprocessor config cannot be used.
+    """
+    config = PoolFormerConfig.from_dict(read_json(folder / CONFIG_NAME))
+    preprocessor, metrics = (
+        read_json(folder / name) if (folder / name).exists() else {} for name in (PREPROCESSOR_NAME, METRICS_NAME)
+    )
+    processor = PoolFormerImageProcessorPil.from_dict(preprocessor)
+    size_px = processor.crop_size["height"]
     try:
-        size_px, crop_pct = int(processing["crop_size"]["height"]), processing["crop_pct"]
-        top1_percent, dataset = float(metrics["top1"]), str(metrics["dataset"])
+        top1_percent = float(metrics["top1"]) if metrics else None
     except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"The bundled {folder.name} lacks {error} in {PREPROCESSOR_NAME} or {METRICS_NAME}; restore its files."
-        ) from error
+        raise WeightsError(f"{METRICS_NAME} in {folder.name} has no number top1; restore or remove it.") from error
     return Variant(
         name=folder.name,
         depths=tuple(config.depths),
@@ -99,9 +107,9 @@ def _read_bundled(folder: Path) -> Variant:
         parameters_m=parameter_count(config) / 1e6,
         macs_g=mac_count(config, size_px) / 1e9,
         top1_percent=top1_percent,
-        crop_pct=crop_pct,
+        crop_pct=processor.crop_pct,
         folder=folder,
-        dataset=dataset,
+        dataset=str(metrics.get("dataset", "")),
         input_size_px=size_px,
     )
 
