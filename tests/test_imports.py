@@ -18,7 +18,7 @@ ALLOWED = {
     "inspection": {"inspection", "nn"},
     "render": {"render"},
     "service": {"inspection", "render", "weights", "images", "nn"},
-    "training": {"training", "nn", "images", "weights"},
+    "training": {"training", "render", "nn", "images", "weights"},
     "ui": {"ui", "service", "inspection", "render", "weights", "images", "nn"},
     "__main__": {"service", "training", "inspection", "render", "weights", "images", "nn"},
     "__init__": set(),

@@ -7,17 +7,18 @@ import json
 import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from poolformer.errors import WeightsError
-from poolformer.images.processing import PoolFormerImageProcessorPil
-from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
-from poolformer.training.data import load_split
-from poolformer.training.export import METRICS_NAME, export_checkpoint, write_metrics, write_model_card
+from poolformer.errors import PoolFormerError, WeightsError
+from poolformer.training.data import Splits, load_split, load_splits
+from poolformer.training.export import export_checkpoint, write_curve, write_metrics, write_model_card
 from poolformer.training.loop import STATE_NAME, Trainer, accuracy, pick_device
-from poolformer.training.recipe import Recipe, load_recipe
+from poolformer.training.network import build_network, build_processor, choose_recipe, open_start
 from poolformer.weights.checkpoint import load_checkpoint
+from poolformer.weights.files import find_files
+from poolformer.weights.hub import push_folder
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -28,48 +29,86 @@ def add_train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, type=Path, help="folder for the checkpoint; a started run continues there"
     )
-    parser.add_argument("--recipe", default="tiny", help="a bundled recipe's name or a TOML file (default: tiny)")
+    parser.add_argument(
+        "--init",
+        metavar="CHECKPOINT",
+        help="a variant, folder or Hub repository to fine-tune (default: random weights)",
+    )
+    parser.add_argument(
+        "--recipe", help="a bundled recipe's name or a TOML file (default: tiny, or finetune with --init)"
+    )
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's")
     parser.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the forward pass (autocast)")
+    parser.add_argument("--push-to-hub", metavar="REPO", help="upload the result to this model repository, owner/name")
 
 
 def train(args: Namespace, argv: list[str]) -> int:
     """Trains, exports, evaluates the exported checkpoint and writes its card. Returns the exit status.
 
     Raises:
-        PoolFormerError: data, recipe or output folder cannot be used.
+        PoolFormerError: data, recipe, checkpoint or output folder cannot be used, or the result cannot be uploaded.
     """
-    if (args.out / METRICS_NAME).exists() and not (args.out / STATE_NAME).exists():
+    if find_files(args.out) is not None and not (args.out / STATE_NAME).exists():
         raise WeightsError(f"{args.out} holds a finished model; choose another --out, or remove it first.")
+    start = open_start(args.init) if args.init else None
     overrides = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate", "seed")}
-    recipe = load_recipe(args.recipe, **overrides)
-    processor = build_processor(recipe)
-    train_data, test_data = (load_split(args.data, split, processor) for split in ("train", "test"))
+    recipe = choose_recipe(args.recipe, start, **overrides)
+    processor = build_processor(recipe, start)
+    splits = load_splits(args.data, processor, recipe.validation_fraction, recipe.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model = PoolFormerForImageClassification(build_config(recipe, train_data.classes))
-    trainer = Trainer(model, recipe, processor, args.out, pick_device(), PRECISIONS[args.precision])
-    for result in trainer.run(train_data, test_data)[-1:]:
-        print(f"last epoch: loss {result.train_loss:.4f}, test top-1 {result.test_top1:.2f}%")
+    model = build_network(recipe, splits.train.classes, start)
+    precision = PRECISIONS[args.precision]
+    trainer = Trainer(model, recipe, processor, args.out, pick_device(), precision, _circumstances(args, splits))
+    trainer.run(splits)
+    print(f"kept epoch {trainer.kept.epoch} of {recipe.epochs}: training loss {trainer.kept.train_loss:.4f}")
     export_checkpoint(model, processor, args.out)
-    exported = load_checkpoint(args.out)
     metrics = {
-        "dataset": recipe.dataset.get("name", Path(args.data).name),
-        "split": "test",
-        "images": len(test_data),
-        "train_images": len(train_data),
-        "top1": round(accuracy(exported.model, test_data, processor), 2),
+        "dataset": recipe.dataset.get("name", Path(args.data).resolve().name),
+        **_measure(args.out, splits),
         "date": datetime.date.today().isoformat(),
         "command": f"python -m poolformer {shlex.join(argv)}",
     }
     write_metrics(args.out, metrics)
-    write_model_card(args.out, recipe, model, metrics)
+    write_curve(args.out, trainer.history, trainer.kept)
+    write_model_card(args.out, recipe, model, trainer.kept, metrics, start)
     (args.out / STATE_NAME).unlink(missing_ok=True)
-    print(f"{args.out}: top-1 {metrics['top1']:.2f}% on {len(test_data)} test pictures")
+    print(f"{args.out}: top-1 {metrics['top1']:.2f}% on {len(splits.test)} test pictures")
+    if args.push_to_hub:
+        _push(args.push_to_hub, args.out)
     return 0
+
+
+def _circumstances(args: Namespace, splits: Splits) -> dict[str, Any]:
+    """What has to be the same for a run to continue, besides its recipe; the names complete an error's sentence."""
+    return {
+        "--init": args.init,
+        "--precision": args.precision,
+        "list of classes": list(splits.train.classes),
+        "number of training pictures": len(splits.train),
+    }
+
+
+def _measure(folder: Path, splits: Splits) -> dict[str, Any]:
+    """What the exported checkpoint scores on the test split, opened as anybody would open it."""
+    exported = load_checkpoint(folder)
+    top1 = accuracy(exported.model.to(pick_device()), splits.test, exported.processor)
+    counts = {"images": len(splits.test), "train_images": len(splits.train)}
+    if splits.validation is not None:
+        counts["validation_images"] = len(splits.validation)
+    return {"split": "test", **counts, "top1": round(top1, 2)}
+
+
+def _push(repo_id: str, folder: Path) -> None:
+    try:
+        url = push_folder(repo_id, folder, commit_message="A PoolFormer and how it was trained")
+    except PoolFormerError as error:
+        later = f"hf upload {repo_id} {folder.as_posix()}"
+        raise WeightsError(f"{error} The model is complete in {folder}; `{later}` uploads it later.") from error
+    print(f"uploaded: {url}")
 
 
 def add_evaluate_arguments(parser: ArgumentParser) -> None:
@@ -92,20 +131,7 @@ def evaluate(args: Namespace) -> int:
             f"{args.checkpoint} has {len(checkpoint.labels)} labels ({checkpoint.labels[0]}, ...), but the folder has "
             f"the classes {', '.join(data.classes[:10])}; evaluation needs the same names in the same order."
         )
-    top1 = accuracy(checkpoint.model, data, checkpoint.processor)
+    top1 = accuracy(checkpoint.model.to(pick_device()), data, checkpoint.processor)
     result = {"checkpoint": str(args.checkpoint), "images": len(data), "top1": round(top1, 2)}
     print(json.dumps(result) if args.json else f"{args.checkpoint}: top-1 {top1:.2f}% on {len(data)} test pictures")
     return 0
-
-
-def build_config(recipe: Recipe, classes: tuple[str, ...]) -> PoolFormerConfig:
-    """The recipe's architecture with one label a class."""
-    return PoolFormerConfig.from_dict({**recipe.architecture, "id2label": dict(enumerate(classes))})
-
-
-def build_processor(recipe: Recipe) -> PoolFormerImageProcessorPil:
-    """The processor that gives pictures of the recipe's size, without a margin: crop_pct is 1."""
-    size = recipe.image_size_px
-    return PoolFormerImageProcessorPil(
-        size={"shortest_edge": size}, crop_size={"height": size, "width": size}, crop_pct=1.0
-    )

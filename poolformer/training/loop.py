@@ -17,22 +17,34 @@ from tqdm import tqdm
 from poolformer.errors import WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerForImageClassification
-from poolformer.training.data import LabelledImages, augment, normalise
+from poolformer.training.data import LabelledImages, Splits, augment, normalise
 from poolformer.training.recipe import Recipe
 
 STATE_NAME = "training.pt"
 LOG_NAME = "log.csv"
+# Pictures of one forward pass without gradients, in pixels together: the widest maps of s12 then take some 100 MB.
+EVALUATION_PIXELS, EVALUATION_PICTURES = 2**20, 250
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """One line of the log: mean loss over the epoch, top-1 accuracy on the test split in percent, wall time."""
+    """One line of the log: mean loss over the epoch, top-1 accuracy in percent, wall time.
+
+    The accuracy is on the validation pictures where some were set aside, and then the test split is not touched before
+    the end; else it is on the test split, and nothing is chosen by it.
+    """
 
     epoch: int
     learning_rate: float
     train_loss: float
-    test_top1: float
+    validation_top1: float | None = None
+    test_top1: float | None = None
     seconds: float
+
+    @property
+    def top1(self) -> float:
+        """Whichever of the two accuracies was measured, in percent."""
+        return (self.test_top1 if self.validation_top1 is None else self.validation_top1) or 0.0
 
 
 def pick_device() -> torch.device:
@@ -52,7 +64,8 @@ def accuracy(
     """Top-1 accuracy in percent, with the forward pass in `precision` (autocast unless float32)."""
     device, correct = next(model.parameters()).device, 0
     model.eval()
-    for images, targets in data.batches(250):
+    batch_size = max(1, min(EVALUATION_PICTURES, EVALUATION_PIXELS // data.images[0, 0].numel()))
+    for images, targets in data.batches(batch_size):
         x = normalise(images, processor).to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = model(x).logits
@@ -64,10 +77,10 @@ class Trainer:
     """Trains one model by one recipe; `run` continues from `folder`/training.pt if it is there.
 
     Every epoch draws its order, augmentation and dropped paths from the recipe's seed and the epoch's number, so an
-    interrupted run continues as if it had not been.
+    interrupted run continues as if it had not been. `circumstances` is what else has to be the same for that, by name.
 
     Raises:
-        WeightsError: the saved state belongs to another recipe.
+        WeightsError: the saved state belongs to another recipe or to other circumstances.
     """
 
     def __init__(
@@ -78,30 +91,53 @@ class Trainer:
         folder: Path,
         device: torch.device,
         precision: torch.dtype = torch.float32,
+        circumstances: dict[str, Any] | None = None,
     ) -> None:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.processor, self.folder = recipe, processor, folder
-        self.device, self.precision = device, precision
+        self.device, self.precision, self.circumstances = device, precision, circumstances or {}
         self.optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate)
         self.history: list[EpochResult] = []
+        self.best: dict[str, torch.Tensor] = {}  # the weights of the kept epoch, where one is chosen
 
-    def run(self, train: LabelledImages, test: LabelledImages) -> list[EpochResult]:
-        """Trains until the recipe's last epoch; saves state and log after each. Returns one result an epoch."""
-        recipe = self.recipe
+    @property
+    def kept(self) -> EpochResult:
+        """The epoch whose weights count: the best on validation pictures, of equals the latest; without those the last.
+
+        Of equals the latest, because its learning rate was the lowest.
+        """
+        if not self.recipe.validation_fraction:
+            return self.history[-1]
+        return max(self.history, key=lambda result: (result.top1, result.epoch))
+
+    def run(self, splits: Splits) -> list[EpochResult]:
+        """Trains until the recipe's last epoch; saves state and log after each. Returns one result an epoch.
+
+        The model then has the weights of the kept epoch.
+        """
+        recipe, train = self.recipe, splits.train
         batch_size = min(recipe.batch_size, len(train))
         steps = len(train) // batch_size  # The last, smaller batch is left out: another order meets it next epoch.
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.learning_rate, recipe.epochs * steps, pct_start=max(recipe.warmup_fraction, 1e-3)
-        )
+        scheduler = one_cycle(self.optimizer, recipe.learning_rate, recipe.epochs * steps, recipe.warmup_fraction)
         self._restore(scheduler)
         for epoch in range(len(self.history), recipe.epochs):
             started = time.monotonic()
             loss = self._train_epoch(scheduler, train, epoch, batch_size, steps)
-            top1 = accuracy(self.model, test, self.processor, self.precision)
-            rate = float(scheduler.get_last_lr()[0])
-            self.history.append(EpochResult(epoch + 1, rate, loss, top1, round(time.monotonic() - started, 1)))
+            top1 = self._measure(splits)
+            rate, seconds = float(scheduler.get_last_lr()[0]), round(time.monotonic() - started, 1)
+            self.history.append(
+                EpochResult(epoch=epoch + 1, learning_rate=rate, train_loss=loss, **top1, seconds=seconds)
+            )
+            if splits.validation is not None and self.kept is self.history[-1]:
+                self.best = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
             self._save(scheduler)
+        if self.best:
+            self.model.load_state_dict(self.best)
         return self.history
+
+    def _measure(self, splits: Splits) -> dict[str, float]:
+        name, data = ("test_top1", splits.test) if splits.validation is None else ("validation_top1", splits.validation)
+        return {name: accuracy(self.model, data, self.processor, self.precision)}
 
     def _train_epoch(
         self,
@@ -136,10 +172,12 @@ class Trainer:
     def _save(self, scheduler: torch.optim.lr_scheduler.OneCycleLR) -> None:
         state = {
             "recipe": dataclasses.asdict(self.recipe),
+            "circumstances": self.circumstances,
             "history": [dataclasses.asdict(result) for result in self.history],
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": scheduler.state_dict(),
+            "best": self.best,
         }
         partial = self.folder / (STATE_NAME + ".partial")
         torch.save(state, partial)
@@ -154,14 +192,29 @@ class Trainer:
         if not path.exists():
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != dataclasses.asdict(self.recipe):
+        saved = state.get("circumstances", {})
+        changed = [name for name, value in saved.items() if value != self.circumstances.get(name)]
+        if not self.recipe.agrees_with(state["recipe"]):
+            changed.insert(0, "recipe")
+        if changed:
             raise WeightsError(
-                f"{path} was left by a run with another recipe; continue with that one, or choose another --out."
+                f"{path} was left by a run with another {changed[0]}; continue with that one, or choose another --out."
             )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
         self.history = [EpochResult(**result) for result in state["history"]]
+        self.best = state.get("best", {})
+
+
+def one_cycle(
+    optimizer: torch.optim.Optimizer, peak: float, steps: int, warmup_fraction: float
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The learning rate up to `peak` in the first `warmup_fraction` of the steps, then down to near 0, as cosines."""
+    warmup = max(warmup_fraction, 1e-3)
+    if warmup * steps == 1:  # A rise of exactly one step has no length, and torch would divide by it.
+        warmup *= 1.001
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, steps, pct_start=warmup)
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ BUNDLED_RECIPES = Path(__file__).parent / "recipes"
 @dataclass(frozen=True)
 class Recipe:
     """One training run: architecture, schedule and augmentation. Fractions are of all steps; `_px` are input pixels.
+
+    `validation_fraction` of the training pictures is set aside, and the epoch that is best on them is the one that is
+    kept; at 0 the last epoch is kept. `architecture` has fields of the network's config and `dataset` a name and a
+    citation; a run that starts from a checkpoint needs neither.
 
     Raises:
         ConfigError: a value that no run can be made with.
@@ -33,6 +38,7 @@ class Recipe:
     cutout_px: int
     gradient_clip: float
     seed: int
+    validation_fraction: float = 0.0
     architecture: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, str] = field(default_factory=dict)
 
@@ -40,16 +46,23 @@ class Recipe:
         for name in ("image_size_px", "epochs", "batch_size", "learning_rate", "gradient_clip"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be above 0.")
-        for name in ("warmup_fraction", "label_smoothing"):
+        for name in ("warmup_fraction", "label_smoothing", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be at least 0 and below 1.")
         for name in ("shift_px", "cutout_px"):
             if not 0 <= getattr(self, name) < self.image_size_px:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be below image_size_px.")
 
+    def agrees_with(self, saved: Mapping[str, Any]) -> bool:
+        """Whether `saved`, a recipe as a dictionary, is this one; a field that it lacks counts as its default."""
+        defaults = {f.name: f.default for f in dataclasses.fields(self) if f.default is not dataclasses.MISSING}
+        return {**defaults, **saved} == dataclasses.asdict(self)
 
-def load_recipe(name_or_path: str, **overrides: Any) -> Recipe:
-    """The recipe of that bundled name or TOML file; `overrides` that are not None replace single values.
+
+def load_recipe(name_or_path: str, fallback: Mapping[str, Any] | None = None, **overrides: Any) -> Recipe:
+    """The recipe of that bundled name or TOML file.
+
+    `fallback` has values for keys that the file leaves out; `overrides` that are not None replace single values.
 
     Raises:
         ConfigError: no such recipe, or a key that a recipe does not have.
@@ -57,15 +70,21 @@ def load_recipe(name_or_path: str, **overrides: Any) -> Recipe:
     bundled = {path.stem: path for path in BUNDLED_RECIPES.glob("*.toml")}
     path = bundled.get(name_or_path, Path(name_or_path))
     if not path.is_file():
-        raise ConfigError(f"There is no recipe {name_or_path!r}; name a TOML file or one of {', '.join(bundled)}.")
+        known = ", ".join(sorted(bundled))
+        raise ConfigError(f"There is no recipe {name_or_path!r}; name a TOML file or one of {known}.")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name} is not valid TOML ({error}).") from error
-    values |= {key: value for key, value in overrides.items() if value is not None}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    values = {**(fallback or {}), **values, **given}
     names = {f.name for f in dataclasses.fields(Recipe)}
-    required = {f.name for f in dataclasses.fields(Recipe) if f.default_factory is dataclasses.MISSING}
-    if values.keys() - names or required - values.keys():
-        unknown, missing = sorted(values.keys() - names), sorted(required - values.keys())
+    optional = {f.name for f in dataclasses.fields(Recipe) if _has_default(f)}
+    if values.keys() - names or names - optional - values.keys():
+        unknown, missing = sorted(values.keys() - names), sorted(names - optional - values.keys())
         raise ConfigError(f"{path.name} is no recipe: unknown keys {unknown}, missing keys {missing}.")
     return Recipe(**values)
+
+
+def _has_default(item: dataclasses.Field[Any]) -> bool:
+    return item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
