@@ -16,7 +16,8 @@ from poolformer.errors import PoolFormerError
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     from poolformer.training import command as training
-    from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES
+    from poolformer.weights.convert import CONVERTERS
+    from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, VARIANTS
 
     parser = argparse.ArgumentParser(prog="poolformer", description="Classify pictures with PoolFormer, and train it.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -26,6 +27,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--variant", default=BUNDLED_NAME, help=f"one of {', '.join(VARIANT_NAMES)} (default: tiny)"
     )
     classifying.add_argument("--json", action="store_true", help="print one JSON object a line")
+    converting = commands.add_parser("convert", help="turn original or timm weights into a checkpoint")
+    converting.add_argument("source", metavar="FILE", help="a .pth.tar, .pth, .bin or .safetensors file")
+    converting.add_argument("--variant", required=True, choices=VARIANTS, help="what network the file holds")
+    converting.add_argument("--layout", default="original", choices=CONVERTERS, help="whose keys (default: original)")
+    converting.add_argument("--out", required=True, metavar="DIR", help="folder for the checkpoint")
     training.add_train_arguments(commands.add_parser("train", help="train a model on a folder of pictures"))
     training.add_evaluate_arguments(commands.add_parser("evaluate", help="measure a checkpoint's accuracy"))
     return parser
@@ -62,10 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = build_parser().parse_args(arguments)
     from poolformer.training import command as training
+    from poolformer.weights.convert import convert_checkpoint
 
     try:
         if args.command == "classify":
             return classify(args.files, args.variant, args.json)
+        if args.command == "convert":
+            print(convert_checkpoint(args.source, args.variant, args.out, layout=args.layout))
+            return 0
         if args.command == "train":
             return training.train(args, arguments)
         return training.evaluate(args)

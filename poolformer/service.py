@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from poolformer.errors import UnknownVariantError
+from poolformer.errors import ConfigError, UnknownVariantError
 from poolformer.images.decode import decode_image
 from poolformer.inspection.maps import PcaMap, energy, pca_rgb, strongest_channels, value_range
 from poolformer.inspection.receptive_field import StageGeometry, cell_centres, stage_geometries
 from poolformer.render.colormaps import Picture
 from poolformer.render.panel import PanelStyle, StagePanel, stage_panel
 from poolformer.weights.checkpoint import Availability, Checkpoint, availability, load_checkpoint
-from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, Variant, variant
+from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, Variant, folder_variant, variant
 
 TOP_COUNT = 5
 CACHE_BUDGET_BYTES = 1 << 30  # all five variants are 0.78 GB in float32; together with tiny they stay loaded
@@ -81,8 +81,13 @@ class VariantRow:
 class PoolFormerService:
     """Classifies and inspects pictures with the variants of the table; safe to call from many threads.
 
-    `cache_dir` and `endpoint` default to what huggingface_hub would use. Loaded models are dropped, least recently used
-    first, while their parameters take more than `cache_budget_bytes`; the newest always stays.
+    `cache_dir` and `endpoint` default to what huggingface_hub would use. `own_checkpoint` is a folder whose checkpoint
+    becomes one more row, the first and the default, under the folder's name. Loaded models are dropped, least recently
+    used first, while their parameters take more than `cache_budget_bytes`; the newest always stays.
+
+    Raises:
+        ConfigError: the own checkpoint has the name of another row, or its config cannot be used.
+        WeightsError: the own checkpoint cannot be read.
     """
 
     def __init__(
@@ -90,19 +95,43 @@ class PoolFormerService:
         cache_budget_bytes: int = CACHE_BUDGET_BYTES,
         cache_dir: Path | None = None,
         endpoint: str | None = None,
+        own_checkpoint: Path | None = None,
     ) -> None:
+        self._own = None if own_checkpoint is None else folder_variant(own_checkpoint.resolve())
+        if self._own and self._own.name in VARIANT_NAMES:
+            raise ConfigError(f"The folder {self._own.name} has the name of a variant; rename it.")
         self._cache_budget_bytes, self._cache_dir, self._endpoint = cache_budget_bytes, cache_dir, endpoint
         self._loaded: OrderedDict[str, Checkpoint] = OrderedDict()
         self._loaded_lock = threading.Lock()
         self._loading_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._forward_lock = threading.Lock()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all rows, in the order of the table."""
+        return ((self._own.name,) if self._own else ()) + VARIANT_NAMES
+
+    def variant(self, name: str) -> Variant:
+        """The facts of a row.
+
+        Raises:
+            UnknownVariantError: no such row in the table.
+        """
+        return self._own if self._own and name == self._own.name else variant(name)
+
     def variants(self) -> list[VariantRow]:
         """The variant table, tiny first, with what is bundled, cached or to be fetched now. No network."""
-        return [VariantRow(variant(name), availability(name, cache_dir=self._cache_dir)) for name in VARIANT_NAMES]
+        return [VariantRow(self.variant(name), self._availability(name)) for name in self.names]
+
+    def _availability(self, name: str) -> Availability:
+        if self._own and name == self._own.name:
+            return Availability("bundled")
+        return availability(name, cache_dir=self._cache_dir)
 
     def default_variant(self) -> str:
-        """s12 if it is in the cache, else tiny."""
+        """The own checkpoint if there is one; else s12 if it is in the cache, else tiny."""
+        if self._own:
+            return self._own.name
         cached = availability(PREFERRED_NAME, cache_dir=self._cache_dir).state == "cached"
         return PREFERRED_NAME if cached else BUNDLED_NAME
 
@@ -115,8 +144,8 @@ class PoolFormerService:
             UnknownVariantError: no such row in the table.
             WeightsError: it cannot be fetched or read.
         """
-        if name not in VARIANT_NAMES:
-            raise UnknownVariantError(f"There is no variant {name!r}; choose one of {', '.join(VARIANT_NAMES)}.")
+        if name not in self.names:
+            raise UnknownVariantError(f"There is no variant {name!r}; choose one of {', '.join(self.names)}.")
         with self._loaded_lock:
             loading_lock = self._loading_locks[name]
         with loading_lock:  # One load a variant; others go on meanwhile.
@@ -124,7 +153,8 @@ class PoolFormerService:
                 if name in self._loaded:
                     self._loaded.move_to_end(name)
                     return self._loaded[name]
-            loaded = load_checkpoint(name, cache_dir=self._cache_dir, endpoint=self._endpoint)
+            folder = self.variant(name).folder
+            loaded = load_checkpoint(folder or name, cache_dir=self._cache_dir, endpoint=self._endpoint)
             with self._loaded_lock:
                 self._loaded[name] = loaded
                 while len(self._loaded) > 1 and self._loaded_bytes() > self._cache_budget_bytes:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from poolformer.__main__ import main
 from poolformer.service import PoolFormerService
@@ -44,3 +45,18 @@ def test_an_unknown_variant_is_a_sentence(cat, capsys):
     assert capsys.readouterr().err == (
         "poolformer: There is no variant 's13'; choose one of tiny, s12, s24, s36, m36, m48.\n"
     )
+
+
+def test_convert_refuses_what_is_no_whole_network_and_writes_nothing(tmp_path, capsys):
+    torch.save({"state_dict": {"head.weight": torch.zeros(3, 512)}}, tmp_path / "poolformer_s12.pth.tar")
+    arguments = [
+        "convert",
+        str(tmp_path / "poolformer_s12.pth.tar"),
+        "--variant",
+        "s12",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(arguments) == 1
+    assert "missing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shutil
 import threading
 
 import numpy as np
@@ -9,12 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
-from poolformer.errors import HubUnreachableError, ImageError, PoolFormerError, UnknownVariantError
+from poolformer.errors import (
+    ConfigError,
+    HubUnreachableError,
+    ImageError,
+    PoolFormerError,
+    UnknownVariantError,
+    WeightsError,
+)
 from poolformer.images.decode import decode_image
 from poolformer.inspection.maps import energy
 from poolformer.render.panel import PanelStyle
 from poolformer.service import PoolFormerService
 from poolformer.weights.checkpoint import load_checkpoint
+from poolformer.weights.variants import variant
 
 
 @pytest.fixture
@@ -154,3 +163,25 @@ def _png(picture):
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_an_own_checkpoint_is_the_first_row_and_the_default(cat, tmp_path):
+    own = tmp_path / "mine"
+    shutil.copytree(variant("tiny").folder, own)
+    (own / "metrics.json").unlink()
+    service = PoolFormerService(cache_dir=tmp_path / "cache", own_checkpoint=own)
+    assert service.default_variant() == "mine"
+    assert [row.variant.name for row in service.variants()][:2] == ["mine", "tiny"]
+    assert service.variant("mine").top1_percent is None
+    assert service.classify(cat, "mine").predictions == service.classify(cat, "tiny").predictions
+
+
+def test_an_own_checkpoint_cannot_take_the_name_of_a_variant(tmp_path):
+    shutil.copytree(variant("tiny").folder, tmp_path / "s12")
+    with pytest.raises(ConfigError, match="rename"):
+        PoolFormerService(own_checkpoint=tmp_path / "s12")
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        PoolFormerService(own_checkpoint=tmp_path)

@@ -18,6 +18,7 @@ THEME = gr.themes.Default(
 
 LAUNCH_OPTIONS: dict[str, Any] = {
     "theme": THEME,
+    "css": ".html-container { padding: 0 !important; }",  # our components stand flush with Gradio's
     "footer_links": ["api", "settings"],
     "run_history": False,  # it would keep every visitor's pictures in his browser's storage
     "enable_monitoring": False,

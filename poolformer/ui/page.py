@@ -16,7 +16,7 @@ from poolformer.ui.message import Message, info, problem
 from poolformer.ui.picture import Picture
 from poolformer.ui.stage_panels import StagePanels
 from poolformer.ui.variant_picker import VariantPicker, picker_value
-from poolformer.weights.variants import BUNDLED_NAME, variant
+from poolformer.weights.variants import BUNDLED_NAME, VARIANTS
 
 TITLE = "PoolFormer, stage by stage"
 INTRODUCTION = """# PoolFormer, stage by stage
@@ -49,7 +49,7 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
                 picker = VariantPicker(picker_value(service.variants(), start), elem_id="variants")
             with gr.Column(scale=4, min_width=320):
                 labels = gr.Label(num_top_classes=TOP_COUNT, label="Top 5", elem_id="labels")
-                message = Message(info(NO_PICTURE, variant_note(start)), elem_id="message")
+                message = Message(info(NO_PICTURE, variant_note(service, start)), elem_id="message")
         gr.Markdown(STAGES_INTRODUCTION)
         style = add_style_controls()
         panels = StagePanels(elem_id="stages")
@@ -63,14 +63,19 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
 
         def run(path: str | None, name: str, *values: Any) -> dict[Any, Any]:
             if path is None:
-                return {labels: None, message: info(NO_PICTURE, variant_note(name)), panels: None, inspected: None}
+                return {
+                    labels: None,
+                    message: info(NO_PICTURE, variant_note(service, name)),
+                    panels: None,
+                    inspected: None,
+                }
             try:
                 result = service.inspect(path, name)
             except PoolFormerError as error:
                 return {labels: None, message: problem(str(error)), panels: None, inspected: None}
             return {
                 labels: label_scores(result.classification),
-                message: info(describe_run(result), variant_note(name)),
+                message: info(describe_run(result), variant_note(service, name)),
                 panels: draw(result, *values),
                 inspected: result,
             }
@@ -90,7 +95,7 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
             return {
                 picker: picker_value(service.variants(), name),
                 selected: name,
-                message: info(NO_PICTURE, variant_note(name)),
+                message: info(NO_PICTURE, variant_note(service, name)),
             }
 
         shared: dict[str, Any] = {
@@ -166,14 +171,17 @@ def describe_run(result: Inspection) -> str:
     return f"{run.variant} · {width_px} × {height_px} pixels · forward pass {run.forward_ms:.0f} ms"
 
 
-def variant_note(name: str) -> str:
+def variant_note(service: PoolFormerService, name: str) -> str:
     """What a visitor has to know about the chosen variant before believing it."""
-    facts = variant(name)
-    if name != BUNDLED_NAME:
+    facts = service.variant(name)
+    if name in VARIANTS:
         return f"{name} knows the 1,000 classes of {facts.dataset}."
-    labels = ", ".join(facts.config().labels)
+    labels = facts.config().labels
+    if name != BUNDLED_NAME:
+        return f"{name} is your own checkpoint; it knows {len(labels)} classes: {', '.join(labels[:20])}."
     return (
         f"{name} is bundled and small: trained by this project on {facts.dataset} ({facts.input_size_px} × "
-        f"{facts.input_size_px} pixels), {facts.top1_percent:.1f}% on its test split. It knows only {labels}, and "
-        "answers with one of them whatever the picture shows. It is not an ImageNet model; s12 to m48 are."
+        f"{facts.input_size_px} pixels), {facts.top1_percent:.1f}% on its test split. It knows only "
+        f"{', '.join(labels)}, and answers with one of them whatever the picture shows. "
+        "It is not an ImageNet model; s12 to m48 are."
     )

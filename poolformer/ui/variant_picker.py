@@ -7,6 +7,7 @@ from typing import Any
 
 from poolformer.service import VariantRow
 from poolformer.ui.component import StaticHTML, revised
+from poolformer.weights.variants import BUNDLED_NAME
 
 
 class VariantPicker(StaticHTML):
@@ -29,7 +30,7 @@ def _row(row: VariantRow) -> dict[str, str]:
         "widths": ", ".join(map(str, facts.hidden_sizes)),
         "parameters": f"{facts.parameters_m:.{decimals}f} M",
         "macs": f"{facts.macs_g:.1f} G" if facts.macs_g >= 1 else f"{1000 * facts.macs_g:.0f} M",
-        "top1": f"{facts.top1_percent:.1f}%",
+        "top1": "" if facts.top1_percent is None else f"{facts.top1_percent:.1f}%",
         "dataset": facts.dataset,
         "state": row.availability.state,
         "status": _status(row),
@@ -37,6 +38,8 @@ def _row(row: VariantRow) -> dict[str, str]:
 
 
 def _status(row: VariantRow) -> str:
+    if row.availability.state == "bundled" and row.variant.name != BUNDLED_NAME:
+        return "your own"
     if row.availability.state == "remote":
         return f"fetch {row.availability.download_bytes / 1e6:.0f} MB"
     return row.availability.state

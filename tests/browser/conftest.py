@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 # Chromium's own calls home, which a closed network refuses; they are not the page's.
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # What Gradio itself writes to the console on every page.
 KNOWN_NOISE = ("Method not implemented.",)
+
+expect.set_options(timeout=60_000)  # for a machine that is busy with something else; what is there is seen at once
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,6 @@ const draw = () => {
   const drawn = value.stages || [];
   empty.hidden = drawn.length > 0;
   stages.replaceChildren(...drawn.map(draw_stage));
-  element.dataset.state = drawn.length > 0 ? 'ready' : 'empty';
 };
 
 zoom.addEventListener('click', (event) => {

@@ -4,7 +4,7 @@ const columns = ['name', 'depths', 'widths', 'parameters', 'macs', 'top1', 'stat
 
 const describe = (row) =>
   `${row.name}: depths ${row.depths}; hidden sizes ${row.widths}; ${row.parameters} parameters; ` +
-  `${row.macs} MACs; top-1 ${row.top1} on ${row.dataset}; ${row.status}`;
+  `${row.macs} MACs; ${row.top1 ? `top-1 ${row.top1} on ${row.dataset}; ` : ''}${row.status}`;
 
 const build = (row, selected) => {
   const option = document.createElement('div');
@@ -30,9 +30,9 @@ const draw = () => {
   const focused = group.contains(document.activeElement) ? document.activeElement.dataset.name : null;
   group.replaceChildren(...value.rows.map((row) => build(row, row.name === value.selected)));
   if (focused) options().find((option) => option.dataset.name === focused)?.focus();
-  const own = value.rows.filter((row) => row.dataset !== 'ImageNet-1k');
+  const own = value.rows.filter((row) => row.top1 && row.dataset !== 'ImageNet-1k');
   note.textContent =
-    'top-1 on ImageNet-1k' + own.map((row) => `; of ${row.name} on ${row.dataset}, which is far easier`).join('');
+    'top-1 on ImageNet-1k' + own.map((row) => `; of ${row.name} on ${row.dataset}, another data set`).join('');
 };
 
 const options = () => [...group.querySelectorAll('[role="radio"]')];
