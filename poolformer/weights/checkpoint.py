@@ -24,7 +24,6 @@ from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, VARIANTS, V
 Source = Literal["bundled", "cache", "hub", "folder"]
 
 BYTES_A_PARAMETER = 4  # float32, as all five are published
-NAMED_KEYS = 3  # how many keys of each kind an error names: enough to see the pattern, few enough for a sentence
 
 
 @dataclass(frozen=True, eq=False)
