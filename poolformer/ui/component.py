@@ -33,6 +33,11 @@ class StaticHTML(gr.HTML):
         return {"type": "object"}
 
 
+def event_value(event: gr.EventData, key: str) -> Any:
+    """What a component's script sent with an event under `key`, None without it. It is the visitor's: check it."""
+    return event._data.get(key) if isinstance(event._data, dict) else None
+
+
 def revised(value: dict[str, Any]) -> dict[str, Any]:
     """`value` with a number that it never had before, so that the page draws it again even if nothing else differs."""
     return {**value, "revision": next(_revision)}

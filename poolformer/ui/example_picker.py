@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 from gradio.media import get_image
 
-from poolformer.ui.component import StaticHTML, revised
+from poolformer.ui.component import StaticHTML, event_value, revised
 
 EXAMPLES_DIR = Path(__file__).resolve().parents[2] / "assets" / "examples"
 PHOTOGRAPHS = {"cheetah": "cheetah1.jpg", "lion": "lion.jpg", "tower": "tower.jpg"}  # of gradio's own media
@@ -47,7 +47,7 @@ class ExamplePicker(StaticHTML):
 
     def chosen(self, event: gr.EventData) -> str | None:
         """The path of the example that the event names; None if it names none, since the event is the visitor's."""
-        index = event._data.get("index") if isinstance(event._data, dict) else None
+        index = event_value(event, "index")
         if not isinstance(index, int) or not 0 <= index < len(self._examples):
             return None
         return str(self._examples[index].path)

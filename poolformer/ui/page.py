@@ -11,6 +11,7 @@ from poolformer.render.colormaps import DIVERGING, SEQUENTIAL
 from poolformer.render.panel import PanelStyle
 from poolformer.service import TOP_COUNT, Classification, Inspection, PoolFormerService
 from poolformer.ui.api import add_api
+from poolformer.ui.component import event_value
 from poolformer.ui.example_picker import ExamplePicker
 from poolformer.ui.message import Message, info, problem
 from poolformer.ui.picture import Picture
@@ -83,7 +84,7 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
         def pick(
             name: str, event: gr.EventData, _progress: gr.Progress = gr.Progress(track_tqdm=True)
         ) -> dict[Any, Any]:
-            asked = str(event.name)
+            asked = str(event_value(event, "name"))
             try:
                 service.checkpoint(asked)
             except PoolFormerError as error:
@@ -103,25 +104,17 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
             "concurrency_limit": RUNS_AT_ONCE,
             "api_visibility": "private",
         }
-        run_outputs = [labels, message, panels, inspected]
-        picture.change(
+        gr.on(
+            [picture.change, selected.change],
             run,
             [picture, selected, *style],
-            run_outputs,
+            [labels, message, panels, inspected],
             trigger_mode="always_last",
             show_progress_on=[labels],
             **shared,
         )
         examples.choose(examples.chosen, None, picture, show_progress="hidden", **shared)
         picker.pick(pick, selected, [picker, selected, message], show_progress_on=[labels], **shared)
-        selected.change(
-            run,
-            [picture, selected, *style],
-            run_outputs,
-            trigger_mode="always_last",
-            show_progress_on=[labels],
-            **shared,
-        )
         gr.on(
             [control.change for control in style],
             draw,
