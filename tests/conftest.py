@@ -24,8 +24,8 @@ def offline_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def online_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The demo with a Hub that has one variant, s12, as `transformers` saves it; its weights are random numbers."""
+def online_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    """A Hub with two variants: the network of s12 as `transformers` saves it, with random weights, under both names."""
     import torch  # here, because few tests need this fixture and importing the two takes seconds
     import transformers
 
@@ -36,5 +36,12 @@ def online_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     transformers.PoolFormerForImageClassification(config).save_pretrained(checkpoint)
     with HubServer() as hub:
         hub.publish("sail/poolformer_s12", checkpoint)
-        with serve_app(tmp_path_factory.mktemp("online"), hub.endpoint) as url:
-            yield url
+        hub.publish("sail/poolformer_s24", checkpoint)
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def online_app(online_hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo with that Hub and an empty cache."""
+    with serve_app(tmp_path_factory.mktemp("online"), online_hub.endpoint) as url:
+        yield url

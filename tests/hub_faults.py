@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 
 from hub_server import Fault, HubHandler
 
@@ -40,6 +41,16 @@ def cut(after_bytes: int) -> Fault:
 
     def answer(handler: HubHandler) -> None:
         handler.cut_bytes = after_bytes
+        handler.answer()
+
+    return answer
+
+
+def hold(after_bytes: int, released: Event) -> Fault:
+    """Sends so many bytes of a file, and the rest when `released` is set."""
+
+    def answer(handler: HubHandler) -> None:
+        handler.held = (after_bytes, released)
         handler.answer()
 
     return answer

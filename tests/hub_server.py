@@ -146,6 +146,7 @@ class HubHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     spoil: Callable[[bytes], bytes] | None = None  # what becomes of a file's content on its way
     cut_bytes: int | None = None  # after so many bytes no more come
+    held: tuple[int, threading.Event] | None = None  # after so many bytes the rest comes when the event is set
 
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -223,6 +224,9 @@ class HubHandler(BaseHTTPRequestHandler):
             if self.cut_bytes is not None:
                 self.wfile.write(content.read(self.cut_bytes))
             else:
+                if self.held is not None:
+                    self.wfile.write(content.read(self.held[0]))
+                    self.held[1].wait()
                 shutil.copyfileobj(content, self.wfile, 1 << 20)
 
     def _send_head(self, status: int, length: int, headers: Mapping[str, str]) -> None:

@@ -2,8 +2,10 @@
 
 import re
 import time
+from threading import Event
 
 import pytest
+from hub_faults import hold
 from playwright.sync_api import Page, expect
 
 PUBLISHED = ["s12", "s24", "s36", "m36", "m48"]
@@ -113,6 +115,21 @@ def test_a_variant_is_fetched_when_its_row_is_clicked(page, online_app, cat):
     expect(row(page, "s12")).to_be_checked()  # cached now, so it is the default
     row(page, "tiny").click()
     expect(row(page, "tiny")).to_be_checked()
+
+
+def test_a_fetch_shows_how_far_it_is(page, online_app, online_hub, cat):
+    released = Event()
+    online_hub.misbehave("/storage/", hold(after_bytes=30 << 20, released=released))
+    open_page(page, online_app)
+    upload(page, cat)
+    expect_result(page)
+    row(page, "s24").click()
+    try:
+        expect(page.get_by_text(re.compile(r"model\.safetensors.* - [1-9][0-9.]*%")).first).to_be_visible()
+    finally:
+        released.set()
+        online_hub.behave()
+    expect(page.get_by_text(re.compile("^s24 · 224 × 224 pixels"))).to_be_visible()
 
 
 def test_the_table_is_worked_by_keyboard(page, online_app, cat):
