@@ -77,7 +77,10 @@ def variant(name: str) -> Variant:
         WeightsError: the bundled files are missing or damaged.
     """
     if name == BUNDLED_NAME:
-        return folder_variant(BUNDLED_DIR / BUNDLED_NAME)
+        bundled = folder_variant(BUNDLED_DIR / BUNDLED_NAME)
+        if bundled.top1_percent is None:
+            raise WeightsError(f"The bundled {name} lacks {METRICS_NAME}; restore its files.")
+        return bundled
     if name not in VARIANTS:
         raise UnknownVariantError(f"There is no variant {name!r}; choose one of {', '.join(VARIANT_NAMES)}.")
     return VARIANTS[name]
@@ -92,12 +95,12 @@ def folder_variant(folder: Path) -> Variant:
     """
     config = PoolFormerConfig.from_dict(read_json(folder / CONFIG_NAME))
     preprocessor, metrics = (
-        read_json(folder / name) if (folder / name).exists() else {} for name in (PREPROCESSOR_NAME, METRICS_NAME)
+        read_json(folder / name) if (folder / name).exists() else None for name in (PREPROCESSOR_NAME, METRICS_NAME)
     )
-    processor = PoolFormerImageProcessorPil.from_dict(preprocessor)
+    processor = PoolFormerImageProcessorPil.from_dict(preprocessor or {})
     size_px = processor.crop_size["height"]
     try:
-        top1_percent = float(metrics["top1"]) if metrics else None
+        top1_percent = None if metrics is None else float(metrics["top1"])
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{METRICS_NAME} in {folder.name} has no number top1; restore or remove it.") from error
     return Variant(
@@ -109,7 +112,7 @@ def folder_variant(folder: Path) -> Variant:
         top1_percent=top1_percent,
         crop_pct=processor.crop_pct,
         folder=folder,
-        dataset=str(metrics.get("dataset", "")),
+        dataset=str((metrics or {}).get("dataset", "")),
         input_size_px=size_px,
     )
 
