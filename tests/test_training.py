@@ -187,6 +187,18 @@ def test_a_finished_folder_is_refused_and_left_alone(trained, pictures, recipe, 
 # --- evaluation
 
 
+def test_the_card_claims_no_data_set_whose_classes_are_others(tmp_path, monkeypatch):
+    write_pictures(tmp_path / "pictures", train=4, test=2)
+    recipe = write_recipe(tmp_path)
+    recipe.write_text(recipe.read_text() + 'classes = ["cat", "dog"]\n')
+    monkeypatch.chdir(tmp_path)
+    assert train("pictures", "model", "--recipe", "small.toml", "--epochs", "1") == 0
+    card = (tmp_path / "model/README.md").read_text(encoding="utf-8")
+    assert "trained on pictures" in card
+    assert "Painted Paper" not in card
+    assert "A. Painter" not in card
+
+
 def test_evaluate_prints_the_number_on_the_card(trained, pictures, capsys):
     assert main(["evaluate", "--data", str(pictures), "--checkpoint", str(trained), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)

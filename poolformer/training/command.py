@@ -66,8 +66,10 @@ def train(args: Namespace, argv: list[str]) -> int:
     trainer.run(splits)
     print(f"kept epoch {trainer.kept.epoch} of {recipe.epochs}: training loss {trainer.kept.train_loss:.4f}")
     export_checkpoint(model, processor, args.out)
+    known = recipe.dataset_of(splits.train.classes)
     metrics = {
-        "dataset": recipe.dataset.get("name", Path(args.data).resolve().name),
+        "dataset": known.get("name", Path(args.data).resolve().name),
+        "citation": known.get("citation", ""),
         **_measure(args.out, splits),
         "date": datetime.date.today().isoformat(),
         "command": f"python -m poolformer {shlex.join(argv)}",

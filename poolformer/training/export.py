@@ -102,7 +102,7 @@ python -m poolformer evaluate --data DIR --checkpoint CHECKPOINT
 
 It knows the labels above and nothing else: whatever the picture shows, it answers with one of them.
 
-Data: {data}. {recipe.dataset.get("citation", "")}
+Data: {data}. {metrics["citation"]}
 """
     (folder / CARD_NAME).write_text(card.rstrip() + "\n", encoding="utf-8")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ class Recipe:
     """One training run: architecture, schedule and augmentation. Fractions are of all steps; `_px` are input pixels.
 
     `validation_fraction` of the training pictures is set aside, and the epoch that is best on them is the one that is
-    kept; at 0 the last epoch is kept. `architecture` has fields of the network's config and `dataset` a name and a
-    citation; a run that starts from a checkpoint needs neither.
+    kept; at 0 the last epoch is kept. `architecture` has fields of the network's config; a run that starts from a
+    checkpoint needs none. `dataset` has a name, a citation and the classes of the data that the recipe was made for.
 
     Raises:
         ConfigError: a value that no run can be made with.
@@ -40,7 +40,7 @@ class Recipe:
     seed: int
     validation_fraction: float = 0.0
     architecture: dict[str, Any] = field(default_factory=dict)
-    dataset: dict[str, str] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("image_size_px", "epochs", "batch_size", "learning_rate", "gradient_clip"):
@@ -52,6 +52,10 @@ class Recipe:
         for name in ("shift_px", "cutout_px"):
             if not 0 <= getattr(self, name) < self.image_size_px:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be below image_size_px.")
+
+    def dataset_of(self, classes: Sequence[str]) -> dict[str, Any]:
+        """`dataset`, if these are its classes: what is said of other data would be false, so that is left out."""
+        return self.dataset if list(self.dataset.get("classes", classes)) == list(classes) else {}
 
     def agrees_with(self, saved: Mapping[str, Any]) -> bool:
         """Whether `saved`, a recipe as a dictionary, is this one; a field that it lacks counts as its default."""
