@@ -55,13 +55,14 @@ def processor():
     return PoolFormerImageProcessorPil(size={"shortest_edge": SIZE_PX}, crop_size=size, crop_pct=1.0)
 
 
-def interrupted_after_one_epoch(monkeypatch, *args):
-    """The run up to the moment when the first epoch's state has been saved."""
+def interrupted_after_one_epoch(monkeypatch, *args, epochs=1):
+    """The run up to the moment when the first epoch's state has been saved, or that of another."""
     save = Trainer._save
 
     def save_and_crash(self, scheduler):
         save(self, scheduler)
-        raise KeyboardInterrupt
+        if len(self.history) == epochs:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(Trainer, "_save", save_and_crash)
     with pytest.raises(KeyboardInterrupt):
@@ -441,3 +442,20 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones():
 
 def test_an_override_replaces_a_value_and_none_does_not(recipe):
     assert load_recipe(str(recipe), epochs=7, seed=None) == dataclasses.replace(load_recipe(str(recipe)), epochs=7)
+
+
+def test_a_restarted_cycle_rises_to_half_the_peak_and_resumes_as_if_never_interrupted(tmp_path, monkeypatch):
+    data = write_pictures(tmp_path / "pictures", train=8, test=2)
+    recipe = write_recipe(tmp_path, RECIPE.replace("epochs = 3\n", "epochs = 4\nrestarts = [2]\n"))
+    assert train(data, tmp_path / "whole", "--recipe", recipe) == 0
+    for epoch in (1, 2, 3):  # before, at and after the restart
+        out = tmp_path / f"resumed{epoch}"
+        interrupted_after_one_epoch(monkeypatch, data, out, "--recipe", recipe, epochs=epoch)
+        assert train(data, out, "--recipe", recipe) == 0
+        assert_same_weights(tmp_path / "whole", out)
+    rates = [float(row["learning_rate"]) for row in read_log(tmp_path / "whole")]
+    assert rates[1] < rates[0]
+    assert rates[3] < rates[2]
+    assert load_recipe(str(recipe)).cycle_of(1) == (0, 2, 5e-3)
+    assert load_recipe(str(recipe)).cycle_of(3) == (2, 4, 2.5e-3)
+    assert load_recipe(str(recipe), epochs=2).cycle_of(1) == (0, 2, 5e-3)

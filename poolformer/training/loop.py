@@ -118,10 +118,14 @@ class Trainer:
         recipe, train = self.recipe, splits.train
         batch_size = min(recipe.batch_size, len(train))
         steps = len(train) // batch_size  # The last, smaller batch is left out: another order meets it next epoch.
-        scheduler = one_cycle(self.optimizer, recipe.learning_rate, recipe.epochs * steps, recipe.warmup_fraction)
-        self._restore(scheduler)
+        state = self._read_state()
+        scheduler = self._start_cycle(0 if state is None else len(state["history"]), steps)
+        if state is not None:
+            self._restore(state, scheduler)
         for epoch in range(len(self.history), recipe.epochs):
             started = time.monotonic()
+            if epoch in recipe.restarts:
+                scheduler = self._start_cycle(epoch, steps)
             loss = self._train_epoch(scheduler, train, epoch, batch_size, steps)
             top1 = self._measure(splits)
             rate, seconds = float(scheduler.get_last_lr()[0]), round(time.monotonic() - started, 1)
@@ -134,6 +138,11 @@ class Trainer:
         if self.best:
             self.model.load_state_dict(self.best)
         return self.history
+
+    def _start_cycle(self, epoch: int, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+        """The schedule of the cycle that `epoch` belongs to, from its first step; `steps` is those of one epoch."""
+        first, end, peak = self.recipe.cycle_of(epoch)
+        return one_cycle(self.optimizer, peak, (end - first) * steps, self.recipe.warmup_fraction)
 
     def _measure(self, splits: Splits) -> dict[str, float]:
         name, data = ("test_top1", splits.test) if splits.validation is None else ("validation_top1", splits.validation)
@@ -187,11 +196,11 @@ class Trainer:
             writer.writeheader()
             writer.writerows(state["history"])
 
-    def _restore(self, scheduler: torch.optim.lr_scheduler.OneCycleLR) -> None:
+    def _read_state(self) -> dict[str, Any] | None:
         path = self.folder / STATE_NAME
         if not path.exists():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+            return None
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         saved = state.get("circumstances", {})
         changed = [name for name, value in saved.items() if value != self.circumstances.get(name)]
         if not self.recipe.agrees_with(state["recipe"]):
@@ -200,6 +209,9 @@ class Trainer:
             raise WeightsError(
                 f"{path} was left by a run with another {changed[0]}; continue with that one, or choose another --out."
             )
+        return state
+
+    def _restore(self, state: dict[str, Any], scheduler: torch.optim.lr_scheduler.OneCycleLR) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])

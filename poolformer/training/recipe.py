@@ -19,8 +19,10 @@ class Recipe:
     """One training run: architecture, schedule and augmentation. Fractions are of all steps; `_px` are input pixels.
 
     `validation_fraction` of the training pictures is set aside, and the epoch that is best on them is the one that is
-    kept; at 0 the last epoch is kept. `architecture` has fields of the network's config; a run that starts from a
-    checkpoint needs none. `dataset` has a name, a citation and the classes of the data that the recipe was made for.
+    kept; at 0 the last epoch is kept. `restarts` are epochs after which the cycle of the learning rate starts again, to
+    half the peak of the one before (warm restarts, arXiv:1608.03983). `architecture` has fields of the network's
+    config; a run that starts from a checkpoint needs none. `dataset` has a name, a citation and the classes of the
+    data that the recipe was made for.
 
     Raises:
         ConfigError: a value that no run can be made with.
@@ -39,6 +41,7 @@ class Recipe:
     gradient_clip: float
     seed: int
     validation_fraction: float = 0.0
+    restarts: list[int] = field(default_factory=list)
     architecture: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
 
@@ -52,6 +55,15 @@ class Recipe:
         for name in ("shift_px", "cutout_px"):
             if not 0 <= getattr(self, name) < self.image_size_px:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be below image_size_px.")
+        if any(start <= 0 for start in self.restarts) or self.restarts != sorted(set(self.restarts)):
+            raise ConfigError(f"The recipe's restarts are {self.restarts}; they must be rising epochs above 0.")
+
+    def cycle_of(self, epoch: int) -> tuple[int, int, float]:
+        """(first epoch, epoch after the last, peak learning rate) of the cycle that `epoch`, from 0, belongs to."""
+        starts = [0, *(start for start in self.restarts if start < self.epochs)]
+        number = max(i for i, start in enumerate(starts) if start <= epoch)
+        end = starts[number + 1] if number + 1 < len(starts) else self.epochs
+        return starts[number], end, self.learning_rate / 2**number
 
     def dataset_of(self, classes: Sequence[str]) -> dict[str, Any]:
         """`dataset`, if these are its classes: what is said of other data would be false, so that is left out."""
