@@ -7,6 +7,8 @@ import pytest
 from hub_server import HubServer
 from serving import free_port, serve_app
 
+pytest_plugins = ["chromium"]  # not a conftest.py of its own: pytest cannot collect doctests from two of that name
+
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 
 
