@@ -120,7 +120,7 @@ class PoolFormerService:
         return self._own if self._own and name == self._own.name else variant(name)
 
     def variants(self) -> list[VariantRow]:
-        """The variant table, tiny first, with what is bundled, cached or to be fetched now. No network."""
+        """The variant table, in the order of `names`, with what is bundled, cached or to be fetched now. No network."""
         return [VariantRow(self.variant(name), self._availability(name)) for name in self.names]
 
     def _availability(self, name: str) -> Availability:

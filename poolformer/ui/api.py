@@ -17,8 +17,8 @@ from poolformer.weights.variants import BUNDLED_NAME
 NO_PICTURE = "There is no picture; send one as `image`."
 
 
-def add_api(service: PoolFormerService) -> None:
-    """Adds both endpoints to the Blocks being built; they have no place on the page."""
+def add_api(service: PoolFormerService, queue: dict[str, Any]) -> None:
+    """Adds both endpoints to the Blocks being built, unseen on the page, in the same `queue` as its events."""
 
     def classify(image: str | None, variant: str) -> dict[str, Any]:
         """Classify a picture: its five most probable labels and their probabilities.
@@ -77,8 +77,7 @@ def add_api(service: PoolFormerService) -> None:
                 [image, variant],
                 outputs,
                 api_name=function.__name__,
-                concurrency_id="runs",
-                concurrency_limit=8,
+                **queue,
             )
 
 

@@ -38,6 +38,7 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
     """The whole page and its named API around `service`; starts nothing and asks no network."""
     start = service.default_variant()
     demo = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SECONDS)
+    queue: dict[str, Any] = {"concurrency_id": "runs", "concurrency_limit": RUNS_AT_ONCE}
     with demo:
         selected, inspected = gr.State(start), gr.State(None, time_to_live=CACHE_SECONDS[1])
         gr.Markdown(INTRODUCTION)
@@ -54,7 +55,7 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
         gr.Markdown(STAGES_INTRODUCTION)
         style = add_style_controls()
         panels = StagePanels(elem_id="stages")
-        add_api(service)
+        add_api(service, queue)
 
         def draw(inspection: Inspection | None, *values: Any) -> dict[str, Any] | None:
             if inspection is None:
@@ -99,11 +100,7 @@ def build_demo(service: PoolFormerService) -> gr.Blocks:
                 message: info(NO_PICTURE, variant_note(service, name)),
             }
 
-        shared: dict[str, Any] = {
-            "concurrency_id": "runs",
-            "concurrency_limit": RUNS_AT_ONCE,
-            "api_visibility": "private",
-        }
+        shared: dict[str, Any] = {**queue, "api_visibility": "private"}
         gr.on(
             [picture.change, selected.change],
             run,
