@@ -23,5 +23,5 @@ LAUNCH_OPTIONS: dict[str, Any] = {
     "run_history": False,  # it would keep every visitor's pictures in his browser's storage
     "enable_monitoring": False,
     "ssr_mode": False,  # server-side rendering needs Node.js and gains nothing on one page
-    "max_file_size": "25mb",  # more than cameras write as JPEG; how many pixels a picture may have is images/decode.py's matter
+    "max_file_size": "25mb",  # more than cameras write as JPEG; the limit of pixels is images/decode.py's matter
 }
