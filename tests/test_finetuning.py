@@ -48,9 +48,9 @@ def recording(monkeypatch):
     """The weights at the end of every epoch, as a run saves them."""
     epochs, save = [], Trainer._save
 
-    def save_and_record(self, scheduler):
+    def save_and_record(self):
         epochs.append({key: value.clone() for key, value in self.model.state_dict().items()})
-        save(self, scheduler)
+        save(self)
 
     monkeypatch.setattr(Trainer, "_save", save_and_record)
     return epochs
@@ -168,8 +168,8 @@ def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path, base, pictures, m
     assert train(pictures, tmp_path / "straight", "--init", base, *BRISK) == 0
     save = Trainer._save
 
-    def save_and_crash(self, scheduler):
-        save(self, scheduler)
+    def save_and_crash(self):
+        save(self)
         if len(self.history) == 2:
             raise KeyboardInterrupt
 

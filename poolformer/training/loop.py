@@ -1,4 +1,4 @@
-"""The training loop: one cycle of AdamW, resumable at every epoch with the same result as an uninterrupted run."""
+"""The training loop, resumable at every epoch with the same result as an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from poolformer.errors import WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerForImageClassification
 from poolformer.training.data import LabelledImages, Splits, augment, normalise
+from poolformer.training.optimizers import Optimizers
 from poolformer.training.recipe import Recipe
 
 STATE_NAME = "training.pt"
@@ -96,7 +97,7 @@ class Trainer:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.processor, self.folder = recipe, processor, folder
         self.device, self.precision, self.circumstances = device, precision, circumstances or {}
-        self.optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate)
+        self.optimizers = Optimizers(self.model, recipe)
         self.history: list[EpochResult] = []
         self.best: dict[str, torch.Tensor] = {}  # the weights of the kept epoch, where one is chosen
 
@@ -119,30 +120,26 @@ class Trainer:
         batch_size = min(recipe.batch_size, len(train))
         steps = len(train) // batch_size  # The last, smaller batch is left out: another order meets it next epoch.
         state = self._read_state()
-        scheduler = self._start_cycle(0 if state is None else len(state["history"]), steps)
+        # A state is saved at the end of an epoch, so its schedule is that of the epoch before the next.
+        self.optimizers.start_cycle(0 if state is None else len(state["history"]) - 1, steps)
         if state is not None:
-            self._restore(state, scheduler)
+            self._restore(state)
         for epoch in range(len(self.history), recipe.epochs):
             started = time.monotonic()
             if epoch in recipe.restarts:
-                scheduler = self._start_cycle(epoch, steps)
-            loss = self._train_epoch(scheduler, train, epoch, batch_size, steps)
+                self.optimizers.start_cycle(epoch, steps)
+            loss = self._train_epoch(train, epoch, batch_size, steps)
             top1 = self._measure(splits)
-            rate, seconds = float(scheduler.get_last_lr()[0]), round(time.monotonic() - started, 1)
+            rate, seconds = self.optimizers.learning_rate, round(time.monotonic() - started, 1)
             self.history.append(
                 EpochResult(epoch=epoch + 1, learning_rate=rate, train_loss=loss, **top1, seconds=seconds)
             )
             if splits.validation is not None and self.kept is self.history[-1]:
                 self.best = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
-            self._save(scheduler)
+            self._save()
         if self.best:
             self.model.load_state_dict(self.best)
         return self.history
-
-    def _start_cycle(self, epoch: int, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-        """The schedule of the cycle that `epoch` belongs to, from its first step; `steps` is those of one epoch."""
-        first, end, peak = self.recipe.cycle_of(epoch)
-        return one_cycle(self.optimizer, peak, (end - first) * steps, self.recipe.warmup_fraction)
 
     def _measure(self, splits: Splits) -> dict[str, float]:
         name, data = ("test_top1", splits.test) if splits.validation is None else ("validation_top1", splits.validation)
@@ -150,7 +147,6 @@ class Trainer:
 
     def _train_epoch(
         self,
-        scheduler: torch.optim.lr_scheduler.OneCycleLR,
         train: LabelledImages,
         epoch: int,
         batch_size: int,
@@ -170,22 +166,20 @@ class Trainer:
             loss = functional.cross_entropy(
                 logits.float(), targets.to(self.device), label_smoothing=recipe.label_smoothing
             )
-            self.optimizer.zero_grad()
+            self.model.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.gradient_clip)
-            self.optimizer.step()
-            scheduler.step()
+            self.optimizers.step()
             total += loss.detach()
         return float(total) / steps
 
-    def _save(self, scheduler: torch.optim.lr_scheduler.OneCycleLR) -> None:
+    def _save(self) -> None:
         state = {
             "recipe": dataclasses.asdict(self.recipe),
             "circumstances": self.circumstances,
             "history": [dataclasses.asdict(result) for result in self.history],
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": scheduler.state_dict(),
+            **self.optimizers.state_dict(),
             "best": self.best,
         }
         partial = self.folder / (STATE_NAME + ".partial")
@@ -211,26 +205,8 @@ class Trainer:
             )
         return state
 
-    def _restore(self, state: dict[str, Any], scheduler: torch.optim.lr_scheduler.OneCycleLR) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
+        self.optimizers.load_state_dict(state)
         self.history = [EpochResult(**result) for result in state["history"]]
         self.best = state.get("best", {})
-
-
-def one_cycle(
-    optimizer: torch.optim.Optimizer, peak: float, steps: int, warmup_fraction: float
-) -> torch.optim.lr_scheduler.OneCycleLR:
-    """The learning rate up to `peak` in the first `warmup_fraction` of the steps, then down to near 0, as cosines."""
-    warmup = max(warmup_fraction, 1e-3)
-    if warmup * steps == 1:  # A rise of exactly one step has no length, and torch would divide by it.
-        warmup *= 1.001
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, steps, pct_start=warmup)
-
-
-def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay for matrices and kernels; none for vectors (norms, biases, layer scales), as is usual for transformers."""
-    kernels = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": kernels, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]

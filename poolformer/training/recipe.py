@@ -20,9 +20,10 @@ class Recipe:
 
     `validation_fraction` of the training pictures is set aside, and the epoch that is best on them is the one that is
     kept; at 0 the last epoch is kept. `restarts` are epochs after which the cycle of the learning rate starts again, to
-    half the peak of the one before (warm restarts, arXiv:1608.03983). `architecture` has fields of the network's
-    config; a run that starts from a checkpoint needs none. `dataset` has a name, a citation and the classes of the
-    data that the recipe was made for.
+    half the peak of the one before (warm restarts, arXiv:1608.03983). With a `muon_learning_rate` above 0, Muon trains
+    the kernels at that rate, and AdamW the rest at `learning_rate`; at 0, AdamW trains everything. `architecture` has
+    fields of the network's config; a run that starts from a checkpoint needs none. `dataset` has a name, a citation and
+    the classes of the data that the recipe was made for.
 
     Raises:
         ConfigError: a value that no run can be made with.
@@ -42,6 +43,8 @@ class Recipe:
     seed: int
     validation_fraction: float = 0.0
     restarts: list[int] = field(default_factory=list)
+    muon_learning_rate: float = 0.0
+    muon_weight_decay: float = 0.0
     architecture: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
 
@@ -59,11 +62,11 @@ class Recipe:
             raise ConfigError(f"The recipe's restarts are {self.restarts}; they must be rising epochs above 0.")
 
     def cycle_of(self, epoch: int) -> tuple[int, int, float]:
-        """(first epoch, epoch after the last, peak learning rate) of the cycle that `epoch`, from 0, belongs to."""
+        """(first epoch, epoch after the last, peak as a share of the first peak) of the cycle of `epoch`, from 0."""
         starts = [0, *(start for start in self.restarts if start < self.epochs)]
         number = max(i for i, start in enumerate(starts) if start <= epoch)
         end = starts[number + 1] if number + 1 < len(starts) else self.epochs
-        return starts[number], end, self.learning_rate / 2**number
+        return starts[number], end, 1 / 2**number
 
     def dataset_of(self, classes: Sequence[str]) -> dict[str, Any]:
         """`dataset`, if these are its classes: what is said of other data would be false, so that is left out."""
