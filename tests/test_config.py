@@ -243,4 +243,5 @@ WRONG_VALUES = {
     "label2id": lambda _: [["cat"], {"cat": "first"}, 3],
     "output_hidden_states": lambda _: [1, "yes"],
     "return_dict": lambda _: [0, "no"],
+    "token_mixer": lambda _: ["max", "Pooling", "", None, 3, ["pooling"]],
 }

@@ -20,6 +20,10 @@ CONFIGS = {
     "wide pooling": PoolFormerConfig(depths=[1, 0, 2, 1], hidden_sizes=[2] * 4, pool_size=5, **SMALL),
     "first stride 1": PoolFormerConfig(depths=[1, 1, 1, 1], hidden_sizes=[2] * 4, **STRIDE_1, **SMALL),
     "even kernels": PoolFormerConfig(depths=[0, 1], hidden_sizes=[2, 2], **EVEN, **SMALL),
+    "convolution": PoolFormerConfig(
+        depths=[1, 0, 2, 1], hidden_sizes=[2] * 4, pool_size=5, token_mixer="convolution", **SMALL
+    ),
+    "identity": PoolFormerConfig(depths=[1, 0, 2, 1], hidden_sizes=[2] * 4, token_mixer="identity", **SMALL),
     "even with padding": PoolFormerConfig(depths=[1], hidden_sizes=[3], **PADDED, **SMALL),
 }
 
@@ -61,6 +65,26 @@ def test_boxes_are_the_pixels_that_have_a_gradient(name, shape):
         for row, col in [(geometry.height // 2, geometry.width // 2), (0, last_col), (last_row, 0)]:
             box = receptive_box(geometry, row, col, clip_to=shape)
             np.testing.assert_array_equal(influence(pixels, stage[..., row, col]), drawn(box, shape) & read_at_all)
+
+
+@pytest.mark.parametrize("token_mixer", ["attention", "random"])
+def test_a_mixer_of_the_whole_map_lets_every_later_cell_see_the_whole_picture(token_mixer):
+    config = PoolFormerConfig(
+        depths=[0, 1, 0, 1], hidden_sizes=[2] * 4, token_mixer=token_mixer, image_size=64, **SMALL
+    )
+    shape = (64, 64) if token_mixer == "random" else (61, 90)
+    pixels = random_pixels(*shape)
+    stages = build_encoder(config, norms=False)(pixels)
+    local, *everything = stage_geometries(config, *shape)
+    assert local.receptive_field_px == 7
+    assert receptive_box(local, 3, 4, clip_to=shape) == (10, 14, 17, 21)
+    for geometry, stage in zip(everything, stages[1:], strict=True):
+        assert geometry.receptive_field_px is None
+        box = receptive_box(geometry, 0, geometry.width - 1, clip_to=shape)
+        assert box == (0, 0, *shape)
+        np.testing.assert_array_equal(influence(pixels, stage[..., 0, -1]), influence(pixels, stage))
+    with pytest.raises(ValueError, match="whole picture; give its size"):
+        receptive_box(everything[0], 0, 0)
 
 
 @pytest.mark.parametrize("norms", [True, False])

@@ -4,8 +4,9 @@ The arithmetic is that of Araujo, Norris and Sim, *Computing Receptive Fields of
 (Distill, 2019): a layer with kernel k, stride s and padding p, on cells `stride_px` apart, widens the field by
 (k - 1) * stride_px, moves the first centre by ((k - 1) / 2 - p) * stride_px and multiplies the distance by s.
 
-A patch embedding is such a layer. A block's pooling is one with kernel `pool_size`, stride 1 and half its size as
-padding. The channel MLP is 1 x 1 and changes nothing.
+A patch embedding is such a layer. A block's pooling or depthwise convolution is one with kernel `pool_size`, stride 1
+and half its size as padding. The identity and the channel MLP are 1 x 1 and change nothing. Self-attention and the
+random mixer read the whole map: from the first block that has one on, every cell sees the whole picture.
 
 Group normalisation is left out, and is why the field is not the whole truth: it divides by the deviation, and subtracts
 the mean, of the *whole* map, so every pixel has some influence on every cell, but only through these two numbers, which
@@ -19,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from poolformer.errors import ImageError
 from poolformer.nn.config import PoolFormerConfig
+from poolformer.nn.layout import stage_sizes
+from poolformer.nn.mixers import MIXERS
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class StageGeometry:
 
     height, width, channels: the stage's shape.
     stride_px: distance between the centres of neighbouring cells.
-    receptive_field_px: edge of the square that a cell sees; it may be larger than the picture.
+    receptive_field_px: edge of the square that a cell sees; it may be larger than the picture. None where every cell
+        sees the whole picture, however large that is.
     start_px: centre of cell 0, along either axis; cell i has its centre at start_px + i * stride_px.
     """
 
@@ -37,7 +40,7 @@ class StageGeometry:
     width: int
     channels: int
     stride_px: int
-    receptive_field_px: int
+    receptive_field_px: int | None
     start_px: float
 
 
@@ -51,21 +54,20 @@ def stage_geometries(config: PoolFormerConfig, height_px: int, width_px: int) ->
     >>> first.height, first.stride_px, first.receptive_field_px, last.height, last.stride_px, last.receptive_field_px
     (56, 4, 23, 7, 32, 431)
     """
+    window = MIXERS[config.token_mixer].window(config)
     geometries: list[StageGeometry] = []
-    height, width, stride_px, field_px, start_px = height_px, width_px, 1, 1, 0.0
+    stride_px, field_px, start_px, is_global = 1, 1, 0.0, False
+    sizes = stage_sizes(config, height_px, width_px)
     layers = zip(config.hidden_sizes, config.depths, config.patch_sizes, config.strides, config.padding, strict=True)
-    for channels, depth, patch_size, stride, padding in layers:
-        height, width = ((cells + 2 * padding - patch_size) // stride + 1 for cells in (height, width))
-        if min(height, width) < 1:
-            raise ImageError(
-                f"A picture of {width_px} x {height_px} pixels is too small for this network: "
-                f"stage {len(geometries) + 1} would have no cell. Use a larger picture."
-            )
+    for (height, width), (channels, depth, patch_size, stride, padding) in zip(sizes, layers, strict=True):
         field_px += (patch_size - 1) * stride_px
         start_px += ((patch_size - 1) / 2 - padding) * stride_px
         stride_px *= stride
-        field_px += depth * (config.pool_size - 1) * stride_px
-        geometries.append(StageGeometry(height, width, channels, stride_px, field_px, start_px))
+        if window is not None:
+            field_px += depth * (window - 1) * stride_px
+        elif depth > 0:
+            is_global = True
+        geometries.append(StageGeometry(height, width, channels, stride_px, None if is_global else field_px, start_px))
     return tuple(geometries)
 
 
@@ -79,9 +81,14 @@ def receptive_box(
 
     Raises:
         IndexError: the stage has no such cell.
+        ValueError: the cell sees the whole picture, and without `clip_to` nothing says how large that is.
     """
     if not (0 <= row < geometry.height and 0 <= col < geometry.width):
         raise IndexError(f"Cell ({row}, {col}) is not in a stage of {geometry.height} x {geometry.width} cells.")
+    if geometry.receptive_field_px is None:
+        if clip_to is None:
+            raise ValueError("Every cell of this stage sees the whole picture; give its size as clip_to.")
+        return 0, 0, *clip_to
     first_px = round(geometry.start_px - (geometry.receptive_field_px - 1) / 2)  # whole: halves of even kernels cancel
     top, left = first_px + row * geometry.stride_px, first_px + col * geometry.stride_px
     bottom, right = top + geometry.receptive_field_px, left + geometry.receptive_field_px

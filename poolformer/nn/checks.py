@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from poolformer.errors import ConfigError
 from poolformer.nn.activations import ACTIVATIONS
+from poolformer.nn.layout import cells_along
+from poolformer.nn.mixers import MIXERS
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 LEAST_OF_STAGE = {"depths": 0, "hidden_sizes": 1, "patch_sizes": 1, "strides": 1, "padding": 0}
@@ -33,7 +35,8 @@ def check_fields(fields: Mapping[str, Any]) -> None:
     if not all(is_count(value) for value in (patch_size if isinstance(patch_size, list | tuple) else [patch_size])):
         refuse("patch_size", patch_size, "a whole number of at least 1, or a list of them")
     if not is_count(fields["pool_size"]) or fields["pool_size"] % 2 == 0:
-        refuse("pool_size", fields["pool_size"], "an odd whole number, so that pooling keeps the height and width")
+        refuse("pool_size", fields["pool_size"], "an odd whole number, so that the height and width stay")
+    _check_token_mixer(fields)
     _check_numbers(fields)
     for name in ("use_layer_scale", "output_hidden_states", "return_dict"):
         if not isinstance(fields[name], bool) and (fields[name] is not None or name == "use_layer_scale"):
@@ -44,6 +47,18 @@ def check_fields(fields: Mapping[str, Any]) -> None:
         refuse("problem_type", fields["problem_type"], "null or one of " + ", ".join(PROBLEM_TYPES))
     if fields["problem_type"] == "single_label_classification" and fields["num_labels"] == 1:
         refuse("problem_type", fields["problem_type"], "another where num_labels is 1: one class needs no choice")
+
+
+def _check_token_mixer(fields: Mapping[str, Any]) -> None:
+    token_mixer, size_px = fields["token_mixer"], fields["image_size"]
+    if not isinstance(token_mixer, str) or token_mixer not in MIXERS:
+        refuse("token_mixer", token_mixer, "one of " + ", ".join(MIXERS))
+    if token_mixer != "random":  # Only its matrices fit one size; what a file says to others is not their business.
+        return
+    geometry = (fields[name] for name in ("patch_sizes", "strides", "padding"))
+    if not is_count(size_px) or min(cells_along(size_px, *geometry)) < 1:
+        allowed = "the height and width in pixels of all pictures, enough for a cell in every stage"
+        refuse("image_size", size_px, f"{allowed}, because token_mixer is 'random'")
 
 
 def _check_numbers(fields: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
@@ -14,7 +15,8 @@ from typing import Any, Self, TypeVar
 import torch
 
 from poolformer.errors import ConfigError
-from poolformer.nn import checks
+from poolformer.nn import checks, config_file
+from poolformer.nn.config_file import POOLFORMER, POOLING
 
 CONFIG_NAME = "config.json"
 # Keys that `transformers` writes for every kind of model, and that no PoolFormer reads.
@@ -31,15 +33,17 @@ COMMON_KEYS = (
 
 _C = TypeVar("_C", bound="PoolFormerConfig")
 
+logger = logging.getLogger(__name__)
+
 
 def _keeping_common_keys(config_class: type[_C]) -> type[_C]:
     """Lets a config be made with the keys of `transformers` that it does not read; they go into `extra`."""
     make = config_class.__init__
 
     @wraps(make)
-    def __init__(self: _C, *args: Any, model_type: str = "poolformer", **values: Any) -> None:  # noqa: N807
-        if model_type != self.model_type:
-            raise ConfigError(f"model_type is {model_type!r}; this library opens {self.model_type!r} checkpoints.")
+    def __init__(self: _C, *args: Any, model_type: str = POOLFORMER, **values: Any) -> None:  # noqa: N807
+        config_file.check_model_type(model_type, values)
+        values = config_file.from_file(values)
         common = {key: values.pop(key) for key in COMMON_KEYS if key in values}
         _check_names(values)
         make(self, *args, **{**values, "extra": {**common, **(values.get("extra") or {})}})
@@ -57,6 +61,10 @@ class PoolFormerConfig:
     Lists have one entry a stage. `patch_size` and `stride` are stored because published files carry them; the network
     reads `patch_sizes` and `strides`. `num_labels` is the length of `id2label`; giving another number names the labels
     LABEL_0, LABEL_1, ...
+
+    `token_mixer` is one of `poolformer.nn.mixers.MIXERS`. `pool_size` is the window of pooling and of the convolution;
+    `image_size`, the height and width of all pictures, is read by the random mixer alone, which works for one size.
+    `transformers` has pooling only, and refuses a config.json with another mixer: `poolformer.nn.config_file` says how.
 
     Keys that are no field: those that `transformers` writes for every model (architectures, dtype, ...) and all others
     in a config.json are kept in `extra`, can be read as attributes, and are written back unchanged. A keyword or an
@@ -98,10 +106,12 @@ class PoolFormerConfig:
     problem_type: str | None = None
     output_hidden_states: bool = False
     return_dict: bool = True
+    token_mixer: str = POOLING
+    image_size: int | None = None
     num_labels: int = None  # type: ignore[assignment]  # a property, below: the number of entries in id2label
     extra: dict[str, Any] = field(default_factory=dict)
 
-    model_type = "poolformer"
+    model_type = POOLFORMER
 
     def __post_init__(self) -> None:
         if self.label2id is None:
@@ -147,11 +157,12 @@ class PoolFormerConfig:
     def to_dict(self) -> dict[str, Any]:
         """The whole configuration as config.json holds it: all fields, `model_type` and the keys kept in `extra`.
 
-        Lists and dicts are copies. `num_labels` is not in it, as in `transformers`: id2label says it.
+        Lists and dicts are copies. `num_labels` is not in it, as in `transformers`: id2label says it. How it looks with
+        another token mixer than pooling, `poolformer.nn.config_file` says.
         """
         known = {name: getattr(self, name) for name in FIELD_NAMES if name != "num_labels"}
         extra = {key: _plain(value) for key, value in self.extra.items()}
-        return copy.deepcopy({**extra, **known, "model_type": self.model_type})
+        return copy.deepcopy({**extra, **config_file.to_file(known)})
 
     def to_json_string(self) -> str:
         """`to_dict` as indented JSON with sorted keys and a final newline."""
@@ -159,6 +170,8 @@ class PoolFormerConfig:
 
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Writes `save_directory`/config.json, creating the directory.
+
+        With another token mixer than pooling, a warning in the log says that `transformers` cannot open it.
 
         Raises:
             ConfigError: there is a file of that name, or a field was changed into one that no network can have.
@@ -169,6 +182,8 @@ class PoolFormerConfig:
             raise ConfigError(f"{folder.name} is a file; give a folder to save to.")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG_NAME).write_text(self.to_json_string(), encoding="utf-8")
+        if self.token_mixer != POOLING:
+            logger.warning(config_file.REFUSAL, self.token_mixer)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
@@ -180,7 +195,7 @@ class PoolFormerConfig:
             ConfigError: another `model_type`, an override that is no field, or a field that no network can have.
         """
         _check_names(overrides)
-        values = dict(values)
+        values = config_file.from_file(values)
         if "id2label" in overrides or overrides.get("num_labels") not in (None, len(values.get("id2label") or {})):
             values = {key: value for key, value in values.items() if key not in ("id2label", "label2id", "num_labels")}
         known = {key: value for key, value in values.items() if key in (*FIELD_NAMES, "model_type")}
@@ -204,16 +219,7 @@ class PoolFormerConfig:
         Raises:
             ConfigError: the file is missing, is not JSON, or describes no PoolFormer.
         """
-        path = Path(json_file)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"There is no readable {path.name} in {path.parent}; give one that is there.") from error
-        except ValueError as error:
-            raise ConfigError(f"{path.name} is not valid JSON ({error}).") from error
-        if not isinstance(values, dict):
-            raise ConfigError(f"{path.name} holds a JSON {type(values).__name__}; it must hold an object.")
-        return cls.from_dict(values, **overrides)
+        return cls.from_dict(config_file.read_file(Path(json_file)), **overrides)
 
 
 # `extra` is not one of them: it is how this class keeps what it does not know.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 
@@ -14,3 +15,9 @@ def draw_normal(layer: nn.Linear | nn.Conv2d, deviation: float) -> None:
         nn.init.normal_(layer.weight, std=deviation)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
+
+
+def draw_means(places: int) -> torch.Tensor:
+    """(places, places), every row of it the weights of a random mean: a softmax of numbers drawn evenly from [0, 1)."""
+    matrix = torch.empty(places, places)
+    return matrix if matrix.is_meta else torch.rand(places, places).softmax(dim=-1)

@@ -5,7 +5,8 @@ Module names are Hugging Face's, because the keys of published checkpoints are m
 has no stochastic depth of its own, and the convolutions of the patch embeddings keep PyTorch's default initialisation,
 where `transformers` draws their weights with initializer_range and sets their biases to zero. All else starts equal:
 channel MLPs and the classifier normal with initializer_range, their biases zero, norms one and zero, layer scales
-layer_scale_init_value.
+layer_scale_init_value. So do the weights of token mixers that have any, in the modules named `token_mixer`; pooling has
+none, and `transformers` has no other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from poolformer.nn.config import PoolFormerConfig
 from poolformer.nn.drop_path import DropPath
 from poolformer.nn.initialisation import draw_normal
 from poolformer.nn.loss import classification_loss
-from poolformer.nn.mixers import PoolFormerPooling
+from poolformer.nn.mixers import MIXERS
 from poolformer.nn.outputs import BaseModelOutputWithNoAttention, ImageClassifierOutputWithNoAttention
 
 
@@ -61,14 +62,19 @@ class PoolFormerOutput(nn.Module):
 
 
 class PoolFormerLayer(nn.Module):
-    """One block: tokens are mixed, then channels, each around a residual connection. (B, C, H, W) -> (B, C, H, W)."""
+    """One block of a stage, counted from 0: tokens are mixed, then channels, each around a residual connection.
+
+    (B, C, H, W) -> (B, C, H, W). Which token mixer it has, the config says. With the identity as the mixer the first
+    branch stays, as in the papers: `x + s1 * norm(x)`.
+    """
 
     layer_scale_1: torch.Tensor  # (C,)
     layer_scale_2: torch.Tensor
 
-    def __init__(self, config: PoolFormerConfig, channels: int, drop_path_rate: float) -> None:
+    def __init__(self, config: PoolFormerConfig, stage: int, drop_path_rate: float) -> None:
         super().__init__()
-        self.pooling = PoolFormerPooling(config.pool_size)
+        channels = config.hidden_sizes[stage]
+        self.token_mixer = MIXERS[config.token_mixer].build(config, stage)
         hidden_channels = int(channels * config.mlp_ratio)
         self.output = PoolFormerOutput(channels, hidden_channels, config.hidden_act, config.initializer_range)
         self.before_norm = PoolFormerGroupNorm(channels)
@@ -83,9 +89,14 @@ class PoolFormerLayer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         s1, s2 = self.layer_scale_1[:, None, None], self.layer_scale_2[:, None, None]  # (C,) -> (C, 1, 1)
-        x = x + self.drop_path(s1 * self.pooling(self.before_norm(x)))
+        x = x + self.drop_path(s1 * self.token_mixer(self.before_norm(x)))
         x = x + self.drop_path(s2 * self.output(self.after_norm(x)))
         return x
+
+    @property
+    def pooling(self) -> nn.Module:
+        """The token mixer under its name in `transformers`."""
+        return self.token_mixer
 
 
 class PoolFormerEncoder(nn.Module):
@@ -100,8 +111,8 @@ class PoolFormerEncoder(nn.Module):
         )
         rates = iter(torch.linspace(0, config.drop_path_rate, sum(config.depths), device="cpu").tolist())
         self.block = nn.ModuleList(
-            nn.ModuleList(PoolFormerLayer(config, width, next(rates)) for _ in range(depth))
-            for width, depth in zip(config.hidden_sizes, config.depths, strict=True)
+            nn.ModuleList(PoolFormerLayer(config, stage, next(rates)) for _ in range(depth))
+            for stage, depth in enumerate(config.depths)
         )
 
     def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -15,6 +15,7 @@ from poolformer.errors import UnknownVariantError, WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
 from poolformer.nn.assembly import give_weights
+from poolformer.nn.cost import parameter_count
 from poolformer.weights import variants
 from poolformer.weights.files import CheckpointFiles, find_files, read_json, read_tensors
 from poolformer.weights.fitting import refuse_mismatches
@@ -115,7 +116,7 @@ def usable_names(cache_dir: Path | None = None) -> list[str]:
 @lru_cache(maxsize=len(VARIANTS))
 def _download_bytes(name: str) -> int:
     """Size of the weights; the two JSON files beside them are a few kB."""
-    return BYTES_A_PARAMETER * variants.parameter_count(VARIANTS[name].config())
+    return BYTES_A_PARAMETER * parameter_count(VARIANTS[name].config())
 
 
 def _locate(

@@ -76,8 +76,9 @@ def convert_checkpoint(
 
     `source` is a .pth.tar, .pth or .bin file, as the original and timm publish them, or a .safetensors file, with the
     classifier's state dict or, under "state_dict", a training checkpoint around it. What network it is, the file does
-    not say: `variant` is a published row of the table, and `layout` whose keys they are. `labels` names the classes in
-    order; without it they are LABEL_0, LABEL_1, ... The number of labels is the classifier's.
+    not say: `variant` is a published row of the table, and `layout` whose keys they are. The token mixer is taken to be
+    pooling; the original's MetaFormer with the identity has the same keys, and must not be converted. `labels` names
+    the classes in order; without it they are LABEL_0, LABEL_1, ... The number of labels is the classifier's.
 
     Code in the file is not run: beyond tensors and plain containers only `argparse.Namespace` is rebuilt, a bag of
     settings that training checkpoints carry. Every key and shape has to fit before anything is written.

@@ -125,7 +125,8 @@ class PoolFormerPreTrainedModel(PushToHub, nn_model.PoolFormerNetwork):
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Writes config.json and model.safetensors, in the model's dtype, for this library and for `transformers`.
 
-        The folder is made if need be. Files of these names are replaced, the weights only when all is written.
+        The folder is made if need be. Files of these names are replaced, the weights only when all is written. With
+        another token mixer than pooling, `transformers` refuses them, and a warning in the log says so.
 
         Raises:
             ConfigError: there is a file of that name, or the config was changed into one that no network can have.

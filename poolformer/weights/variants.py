@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from poolformer.errors import UnknownVariantError, WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
-from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
+from poolformer.nn import PoolFormerConfig
 from poolformer.nn.config import CONFIG_NAME
+from poolformer.nn.cost import mac_count, parameter_count
 from poolformer.weights.files import PREPROCESSOR_NAME, read_json
 
 BUNDLED_DIR = Path(__file__).resolve().parents[2] / "assets"  # beside the package: the app runs from its clone
@@ -29,9 +28,9 @@ class Variant:
     """One row of the variant table.
 
     `parameters_m` is millions of parameters, `macs_g` thousand millions of multiply-accumulates for one square picture
-    of `input_size_px` pixels a side, `top1_percent` the top-1 accuracy on the test pictures of `dataset`, None if
-    nobody measured it. `crop_pct` is the share of the resized shortest edge that the centre crop keeps. Published
-    variants have a `hub_id`, the others a `folder`.
+    of `input_size_px` pixels a side, both as `poolformer.nn.cost` counts them. `top1_percent` is the top-1 accuracy on
+    the test pictures of `dataset`, None if nobody measured it. `crop_pct` is the share of the resized shortest edge
+    that the centre crop keeps. Published variants have a `hub_id`, the others a `folder`.
     """
 
     name: str
@@ -92,6 +91,7 @@ def folder_variant(folder: Path) -> Variant:
     Raises:
         WeightsError: a file is missing or damaged.
         ConfigError: the config or the preprocessor config cannot be used.
+        ImageError: the preprocessor config makes pictures that are too small for the network.
     """
     config = PoolFormerConfig.from_dict(read_json(folder / CONFIG_NAME))
     preprocessor, metrics = (
@@ -108,31 +108,10 @@ def folder_variant(folder: Path) -> Variant:
         depths=tuple(config.depths),
         hidden_sizes=tuple(config.hidden_sizes),
         parameters_m=parameter_count(config) / 1e6,
-        macs_g=mac_count(config, size_px) / 1e9,
+        macs_g=mac_count(config, size_px, size_px).total / 1e9,
         top1_percent=top1_percent,
         crop_pct=processor.crop_pct,
         folder=folder,
         dataset=str((metrics or {}).get("dataset", "")),
         input_size_px=size_px,
     )
-
-
-def parameter_count(config: PoolFormerConfig) -> int:
-    """The exact number of parameters of the classifier that `config` describes; no memory is taken for them."""
-    with torch.device("meta"):
-        return sum(p.numel() for p in PoolFormerForImageClassification(config).parameters())
-
-
-def mac_count(config: PoolFormerConfig, size_px: int) -> int:
-    """Multiply-accumulates of the convolutions and the classifier for one picture of `size_px` x `size_px` pixels.
-
-    Norms, pooling and activations are not counted, as in the published figures.
-    """
-    macs, channels = 0, config.num_channels
-    for i, width in enumerate(config.hidden_sizes):
-        size_px = (size_px + 2 * config.padding[i] - config.patch_sizes[i]) // config.strides[i] + 1
-        embedding = channels * width * config.patch_sizes[i] ** 2
-        mlp = 2 * width * int(width * config.mlp_ratio)
-        macs += size_px**2 * (embedding + config.depths[i] * mlp)
-        channels = width
-    return macs + channels * config.num_labels
