@@ -16,6 +16,7 @@ from poolformer.errors import PoolFormerError
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     from poolformer.training import command as training
+    from poolformer.training import mixers
     from poolformer.weights.convert import CONVERTERS
     from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, VARIANTS
 
@@ -33,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     converting.add_argument("--layout", default="original", choices=CONVERTERS, help="whose keys (default: original)")
     converting.add_argument("--out", required=True, metavar="DIR", help="folder for the checkpoint")
     training.add_train_arguments(commands.add_parser("train", help="train a model on a folder of pictures"))
+    mixers.add_mixers_arguments(commands.add_parser("mixers", help="train every token mixer alike and compare them"))
     training.add_evaluate_arguments(commands.add_parser("evaluate", help="measure a checkpoint's accuracy"))
     return parser
 
@@ -68,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = build_parser().parse_args(arguments)
     from poolformer.training import command as training
+    from poolformer.training.mixers import compare_mixers
     from poolformer.weights.convert import convert_checkpoint
 
     try:
@@ -78,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if args.command == "train":
             return training.train(args, arguments)
+        if args.command == "mixers":
+            return compare_mixers(args, arguments)
         return training.evaluate(args)
     except PoolFormerError as error:
         print(f"poolformer: {error}", file=sys.stderr)

@@ -418,7 +418,7 @@ def test_only_matrices_and_kernels_decay(tmp_path, recipe, processor):
 # --- recipes
 
 
-@pytest.mark.parametrize("name", ["tiny", "finetune"])
+@pytest.mark.parametrize("name", ["tiny", "finetune", "mixers"])
 def test_bundled_recipes_can_be_used(name):
     recipe = load_recipe(name, {"image_size_px": 224})
     assert recipe.name == name
@@ -441,7 +441,7 @@ def test_a_recipe_that_cannot_be_used_is_refused(tmp_path, text, message):
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="finetune, tiny"):
+    with pytest.raises(ConfigError, match="finetune, mixers, tiny"):
         load_recipe("nothing")
 
 

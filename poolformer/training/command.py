@@ -12,11 +12,13 @@ from typing import Any
 import torch
 
 from poolformer.errors import PoolFormerError, WeightsError
+from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.training.data import Splits, load_split, load_splits
 from poolformer.training.export import export_checkpoint, write_curve, write_metrics, write_model_card
-from poolformer.training.loop import STATE_NAME, Trainer, accuracy, pick_device
+from poolformer.training.loop import STATE_NAME, EpochResult, Trainer, accuracy, pick_device
 from poolformer.training.network import build_network, build_processor, choose_recipe, open_start
-from poolformer.weights.checkpoint import load_checkpoint
+from poolformer.training.recipe import Recipe
+from poolformer.weights.checkpoint import Checkpoint, load_checkpoint
 from poolformer.weights.files import find_files
 from poolformer.weights.hub import push_folder
 
@@ -25,10 +27,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 def add_train_arguments(parser: ArgumentParser) -> None:
     """The options of `train`."""
-    parser.add_argument("--data", required=True, help="folder with {train,test}/<class>/<picture>")
-    parser.add_argument(
-        "--out", required=True, type=Path, help="folder for the checkpoint; a started run continues there"
-    )
+    add_run_arguments(parser)
     parser.add_argument(
         "--init",
         metavar="CHECKPOINT",
@@ -41,8 +40,14 @@ def add_train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's")
     parser.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the forward pass (autocast)")
     parser.add_argument("--push-to-hub", metavar="REPO", help="upload the result to this model repository, owner/name")
+
+
+def add_run_arguments(parser: ArgumentParser) -> None:
+    """The options of every command that trains."""
+    parser.add_argument("--data", required=True, help="folder with {train,test}/<class>/<picture>")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the result; a started run continues there")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the forward pass (autocast)")
 
 
 def train(args: Namespace, argv: list[str]) -> int:
@@ -58,30 +63,48 @@ def train(args: Namespace, argv: list[str]) -> int:
     recipe = choose_recipe(args.recipe, start, **overrides)
     processor = build_processor(recipe, start)
     splits = load_splits(args.data, processor, recipe.validation_fraction, recipe.seed)
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    model = build_network(recipe, splits.train.classes, start)
-    precision = PRECISIONS[args.precision]
-    trainer = Trainer(model, recipe, processor, args.out, pick_device(), precision, _circumstances(args, splits))
-    trainer.run(splits)
-    print(f"kept epoch {trainer.kept.epoch} of {recipe.epochs}: training loss {trainer.kept.train_loss:.4f}")
-    export_checkpoint(model, processor, args.out)
-    known = recipe.dataset_of(splits.train.classes)
-    metrics = {
-        "dataset": known.get("name", Path(args.data).resolve().name),
-        "citation": known.get("citation", ""),
-        **_measure(args.out, splits),
-        "date": datetime.date.today().isoformat(),
-        "command": f"python -m poolformer {shlex.join(argv)}",
-    }
-    write_metrics(args.out, metrics)
-    write_curve(args.out, trainer.history, trainer.kept)
-    write_model_card(args.out, recipe, model, trainer.kept, metrics, start)
-    (args.out / STATE_NAME).unlink(missing_ok=True)
+    metrics, kept = run_recipe(recipe, splits, processor, start, args.out, args, argv)
+    print(f"kept epoch {kept.epoch} of {recipe.epochs}: training loss {kept.train_loss:.4f}")
     print(f"{args.out}: top-1 {metrics['top1']:.2f}% on {len(splits.test)} test pictures")
     if args.push_to_hub:
         _push(args.push_to_hub, args.out)
     return 0
+
+
+def run_recipe(
+    recipe: Recipe,
+    splits: Splits,
+    processor: PoolFormerImageProcessorPil,
+    start: Checkpoint | None,
+    out: Path,
+    args: Namespace,
+    argv: list[str],
+) -> tuple[dict[str, Any], EpochResult]:
+    """One run from `start`, or from random weights, to a checkpoint in `out` with its accuracy, curve and card.
+
+    Of `args` it takes the data's folder, `init` and the precision. Returns the metrics of the exported checkpoint, as
+    metrics.json has them, and the epoch that was kept. The saved state is removed last: without it a run is finished.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    model = build_network(recipe, splits.train.classes, start)
+    precision = PRECISIONS[args.precision]
+    trainer = Trainer(model, recipe, processor, out, pick_device(), precision, _circumstances(args, splits))
+    trainer.run(splits)
+    export_checkpoint(model, processor, out)
+    known = recipe.dataset_of(splits.train.classes)
+    metrics = {
+        "dataset": known.get("name", Path(args.data).resolve().name),
+        "citation": known.get("citation", ""),
+        **_measure(out, splits),
+        "date": datetime.date.today().isoformat(),
+        "command": f"python -m poolformer {shlex.join(argv)}",
+    }
+    write_metrics(out, metrics)
+    write_curve(out, trainer.history, trainer.kept)
+    write_model_card(out, recipe, model, trainer.kept, metrics, start)
+    (out / STATE_NAME).unlink(missing_ok=True)
+    return metrics, trainer.kept
 
 
 def _circumstances(args: Namespace, splits: Splits) -> dict[str, Any]:

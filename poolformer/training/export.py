@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerForImageClassification
+from poolformer.nn.config import POOLING
 from poolformer.training.loop import EpochResult
 from poolformer.training.recipe import Recipe
 from poolformer.weights.checkpoint import Checkpoint
@@ -65,7 +66,8 @@ def write_model_card(
     config, data = model.config, metrics["dataset"]
     parameters = sum(p.numel() for p in model.parameters())
     labels = ", ".join(config.labels[:20]) + (", ..." if config.num_labels > 20 else "")
-    title = f"a PoolFormer trained on {data}" if start is None else f"{start.name} fine-tuned on {data}"
+    kind = "PoolFormer" if config.token_mixer == POOLING else f"MetaFormer with the token mixer {config.token_mixer}"
+    title = f"a {kind} trained on {data}" if start is None else f"{start.name} fine-tuned on {data}"
     origin = "random weights" if start is None else f"the weights of {_origin(start)}, with a new head"
     card = f"""---
 pipeline_tag: image-classification

@@ -12,6 +12,7 @@ from poolformer.errors import ConfigError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
 from poolformer.training.data import crop_size_px
+from poolformer.training.optimizers import HEAD_PREFIX
 from poolformer.training.recipe import Recipe, load_recipe
 from poolformer.weights.checkpoint import Checkpoint, load_checkpoint
 from poolformer.weights.hub import fetch_snapshot
@@ -20,7 +21,6 @@ from poolformer.weights.variants import VARIANT_NAMES
 FREE_FIELDS = {"drop_path_rate"}  # of an architecture: what a recipe may change without touching a weight's shape
 # Keys in the config of a checkpoint that are untrue of its successor: where it came from and how it was stored.
 STALE_KEYS = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
-HEAD_PREFIX = "classifier."
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")  # owner/name
 
 

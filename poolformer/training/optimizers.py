@@ -9,9 +9,11 @@ import torch
 
 from poolformer.training.recipe import Recipe
 
+HEAD_PREFIX = "classifier."
+
 
 class KernelMuon(torch.optim.Muon):
-    """Muon on convolution kernels (C_out, C_in, k, k), each taken as the matrix (C_out, k * k * C_in).
+    """Muon on matrices and on convolution kernels (C_out, C_in, k, k), each taken as the matrix (C_out, k * k * C_in).
 
     Muon makes every step an orthogonal matrix of the momentum's own row and column spaces (Keller Jordan et al., *Muon:
     An optimizer for hidden layers in neural networks*, 2024). torch's takes matrices only; these are views of the
@@ -21,6 +23,8 @@ class KernelMuon(torch.optim.Muon):
     def __init__(self, kernels: Iterable[torch.Tensor], lr: float, weight_decay: float) -> None:
         self.kernels = list(kernels)
         self.matrices = [torch.nn.Parameter(_as_matrix(kernel.detach())) for kernel in self.kernels]
+        if any(m.data_ptr() != k.data_ptr() for m, k in zip(self.matrices, self.kernels, strict=True)):
+            raise ValueError("Kernels for Muon have to lie in memory as channels_last; move the model there first.")
         super().__init__(self.matrices, lr=lr, weight_decay=weight_decay)
 
     @torch.no_grad()
@@ -28,7 +32,7 @@ class KernelMuon(torch.optim.Muon):
         """One step by the gradients of the kernels."""
         for matrix, kernel in zip(self.matrices, self.kernels, strict=True):
             if kernel.grad is not None:
-                matrix.grad = _as_matrix(kernel.grad.contiguous(memory_format=torch.channels_last))
+                matrix.grad = _as_matrix(kernel.grad)
         return super().step(closure)  # type: ignore[no-untyped-call]
 
 
@@ -40,7 +44,7 @@ class Optimizers:
         self.optimizers: list[torch.optim.Optimizer] = []
         by_adam = dict(model.named_parameters())
         if recipe.muon_learning_rate:
-            kernels = [by_adam.pop(name) for name, value in model.named_parameters() if value.ndim == 4]
+            kernels = [by_adam.pop(name) for name in list(by_adam) if _is_dense(name, by_adam[name])]
             self.optimizers.append(KernelMuon(kernels, recipe.muon_learning_rate, recipe.muon_weight_decay))
         groups = _parameter_groups(by_adam.values(), recipe.weight_decay)
         self.optimizers.append(torch.optim.AdamW(groups, lr=recipe.learning_rate))
@@ -95,7 +99,15 @@ def one_cycle(
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, steps, pct_start=warmup, cycle_momentum=cycled)
 
 
+def _is_dense(name: str, parameter: torch.Tensor) -> bool:
+    """Whether it is a matrix or kernel inside the stages: not of the classifier, nor one filter for each channel."""
+    return parameter.ndim > 1 and parameter.shape[1] > 1 and not name.startswith(HEAD_PREFIX)
+
+
 def _as_matrix(kernel: torch.Tensor) -> torch.Tensor:
+    if kernel.ndim == 2:
+        return kernel
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
     return kernel.permute(0, 2, 3, 1).view(len(kernel), -1)  # (C_out, C_in, k, k) -> (C_out, k * k * C_in)
 
 
