@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerForImageClassification
-from poolformer.nn.config import POOLING
+from poolformer.nn.config_file import POOLING
 from poolformer.training.loop import EpochResult
 from poolformer.training.recipe import Recipe
 from poolformer.weights.checkpoint import Checkpoint

@@ -1,0 +1,101 @@
+"""Convolutions whose weights lie in memory as the processor's kernels want them, packed once instead of at every call.
+
+oneDNN repacks the weights of a convolution whenever it is called, which for the 1 x 1 convolutions of a channel MLP
+costs nearly as much as the arithmetic. torch packs them once for the code that its compiler writes, by operators under
+`torch.ops.mkldnn` that are no public interface. This is the only file that names them. Where they are missing, refuse,
+or give another result than torch's own convolution, that one is used instead: the same numbers, slower. There are no
+gradients through the packed ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+import torch
+from torch.nn import functional
+
+logger = logging.getLogger(__name__)
+
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of values around 1: another order of sums, and no more
+
+
+class PackedConvolution:
+    """A convolution with fixed weight (C_out, C_in, k, k) and bias (C_out,), followed by GELU if `gelu`.
+
+    Called with x (B, C_in, H, W), channels_last, it gives a new (B, C_out, H', W'). `add_to(total, x)` adds the
+    convolution of x, without GELU, to `total` in place. The packing is chosen for maps of `height` x `width`, and works
+    for any. `packed` False, or another device than the CPU, leaves the weights as they are.
+    """
+
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        gelu: bool = False,
+        height: int = 14,
+        width: int = 14,
+        packed: bool | None = None,
+    ) -> None:
+        self.bias, self.gelu = bias.contiguous(), gelu
+        self.stride, self.padding, self.dilation = [stride] * 2, [padding] * 2, [1, 1]
+        self.packed = packing_works(weight.dtype) and weight.device.type == "cpu" if packed is None else packed
+        self.weight = weight.contiguous(memory_format=torch.channels_last)
+        if self.packed:
+            size = [1, weight.shape[1], height, width]
+            self.weight = torch.ops.mkldnn._reorder_convolution_weight(
+                weight.contiguous(), self.padding, self.stride, self.dilation, 1, size
+            )
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.packed:
+            mapped = functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+            return functional.gelu(mapped) if self.gelu else mapped
+        after = "gelu" if self.gelu else "none"
+        packed: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1, after, [], "none"
+        )
+        return packed
+
+    def add_to(self, total: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """`total`, with the convolution of x added to it in place."""
+        if not self.packed:
+            return total.add_(functional.conv2d(x, self.weight, self.bias, self.stride, self.padding))
+        added: torch.Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+            total, x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1, "add", None, None, [], None
+        )
+        return added
+
+
+@functools.cache
+def packing_works(dtype: torch.dtype) -> bool:
+    """Whether packed convolutions of this type give the numbers of torch's own here; tried once, and logged if not."""
+    if dtype not in TOLERANCE or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator).to(dtype)
+
+    x = draw(2, 24, 9, 7).contiguous(memory_format=torch.channels_last)
+    total = draw(2, 40, 9, 7).contiguous(memory_format=torch.channels_last)
+    pointwise, spatial = (draw(40, 24, k, k) / (k * 24**0.5) for k in (1, 3))
+    bias = draw(40)
+    try:
+        with torch.inference_mode():
+            for weight, stride, padding, gelu in ((pointwise, 1, 0, True), (spatial, 2, 1, False)):
+                ours, plain = (
+                    PackedConvolution(weight, bias, stride, padding, gelu=gelu, packed=packed)
+                    for packed in (True, False)
+                )
+                torch.testing.assert_close(ours(x), plain(x), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+            ours, plain = (PackedConvolution(pointwise, bias, packed=packed) for packed in (True, False))
+            sums = ours.add_to(total.clone(), x), plain.add_to(total.clone(), x)
+            torch.testing.assert_close(*sums, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    except (RuntimeError, AttributeError, NotImplementedError, AssertionError) as error:
+        logger.warning("Packed convolutions do not work here, so the network is slower: %s", error)
+        return False
+    return True
