@@ -1,7 +1,7 @@
 """One object behind every surface: the page, the named API and the command line ask it, and it asks the network.
 
 It holds the loaded models within a budget of bytes and runs one forward pass at a time, each on all cores. It keeps
-nothing of any caller: whoever wants to draw the same activations again holds on to the Inspection.
+nothing of any caller.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from poolformer.errors import ConfigError, UnknownVariantError
+from poolformer.errors import ConfigError, UnknownVariantError, WeightsError
 from poolformer.images.decode import decode_image
-from poolformer.inspection.maps import PcaMap, energy, pca_rgb, strongest_channels, value_range
+from poolformer.inspection.attribution import ClassEvidence, class_evidence
+from poolformer.inspection.export import encode_stages
+from poolformer.inspection.maps import value_range
+from poolformer.inspection.pack import Pack, quantise
 from poolformer.inspection.receptive_field import StageGeometry, cell_centres, stage_geometries
+from poolformer.inspection.stages import StageInspection, inspect_stage
 from poolformer.render.colormaps import Picture
-from poolformer.render.panel import PanelStyle, StagePanel, stage_panel
+from poolformer.render.panel import StagePanel, stage_panel
 from poolformer.weights.checkpoint import Availability, Checkpoint, availability, load_checkpoint
 from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, Variant, folder_variant, variant
 
@@ -32,10 +36,11 @@ PREFERRED_NAME = "s12"  # the smallest ImageNet model: shown first once it has b
 
 @dataclass(frozen=True)
 class Prediction:
-    """A label of the checkpoint and its softmax probability in [0, 1]."""
+    """A label of the checkpoint, its softmax probability in [0, 1], and its row of the classifier."""
 
     label: str
     score: float
+    index: int
 
 
 @dataclass(frozen=True)
@@ -48,17 +53,27 @@ class Classification:
 
 
 @dataclass(frozen=True, eq=False)
-class StageInspection:
-    """What is shown of one stage: its geometry, its energy (H, W), its components, and its strongest channels.
+class Run:
+    """One picture through one variant, whole.
 
-    `channels` is float32 (K, H, W), strongest first; `channel_indices` says which channels of the stage they are.
+    picture: what the network saw, uint8 (H, W, 3).
+    stages: the hidden_states, one float32 (C, H, W) a stage; all finite.
+    geometries: where the cells of each stage lie in the picture.
+    pool_size: edge of the window that the blocks pool over, in cells.
+    evidence: where the logits of the predictions come from, in their order.
     """
 
-    geometry: StageGeometry
-    energy: npt.NDArray[np.float32]
-    pca: PcaMap
-    channels: npt.NDArray[np.float32]
-    channel_indices: tuple[int, ...]
+    classification: Classification
+    picture: Picture
+    stages: tuple[npt.NDArray[np.float32], ...]
+    geometries: tuple[StageGeometry, ...]
+    pool_size: int
+    evidence: ClassEvidence
+
+    def pack(self) -> Pack:
+        """The run in a form that is small enough to send; see `inspection.pack` for what it loses."""
+        stages = tuple(quantise(stage) for stage in self.stages)
+        return Pack(self.classification.variant, stages, self.evidence.channels, self.picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +98,7 @@ class PoolFormerService:
 
     `cache_dir` and `endpoint` default to what huggingface_hub would use. `own_checkpoint` is a folder whose checkpoint
     becomes one more row, the first and the default, under the folder's name. Loaded models are dropped, least recently
-    used first, while their parameters take more than `cache_budget_bytes`; the newest always stays.
+    used first, while their weights take more than `cache_budget_bytes`; the newest always stays.
 
     Raises:
         ConfigError: the own checkpoint has the name of another row, or its config cannot be used.
@@ -162,7 +177,7 @@ class PoolFormerService:
             return loaded
 
     def _loaded_bytes(self) -> int:
-        return sum(p.nbytes for loaded in self._loaded.values() for p in loaded.model.parameters())
+        return sum(t.nbytes for loaded in self._loaded.values() for t in loaded.model.state_dict().values())
 
     def classify(self, source: str | Path | bytes, name: str) -> Classification:
         """The five most probable labels of the picture in a file, or of its bytes.
@@ -171,13 +186,49 @@ class PoolFormerService:
             ImageError: no picture that this project accepts.
             UnknownVariantError, WeightsError: as `checkpoint`.
         """
-        return self._run(source, name, stages=False).classification
+        return self._forward(source, name, stages=False)[0]
+
+    def run(self, source: str | Path | bytes, name: str) -> Run:
+        """As `classify`, with all that this one forward pass left in the stages.
+
+        Raises:
+            ImageError, UnknownVariantError: as `classify`.
+            WeightsError: as `classify`; or an activation is not a finite number.
+        """
+        classification, picture, checkpoint, hidden_states = self._forward(source, name, stages=True)
+        for number, state in enumerate(hidden_states, start=1):
+            if not state.isfinite().all():
+                raise WeightsError(
+                    f"In stage {number} of {name} are activations that are no finite numbers, so nothing can be shown: "
+                    "its weights are damaged. Choose another variant."
+                )
+        config = checkpoint.model.config
+        classes = [prediction.index for prediction in classification.predictions]
+        return Run(
+            classification=classification,
+            picture=picture,
+            stages=tuple(state[0].numpy() for state in hidden_states),  # (1, C, H, W) -> (C, H, W)
+            geometries=stage_geometries(config, *picture.shape[:2]),
+            pool_size=config.pool_size,
+            evidence=class_evidence(checkpoint.model, hidden_states[-1], classes),
+        )
 
     def inspect(self, source: str | Path | bytes, name: str) -> Inspection:
-        """As `classify`, with what is shown of the four stages. Raises as `classify`."""
-        return self._run(source, name, stages=True)
+        """As `run`, with what is drawn of the stages. Raises as `run`."""
+        run = self.run(source, name)
+        return Inspection(run.classification, run.picture, tuple(map(inspect_stage, run.geometries, run.stages)))
 
-    def _run(self, source: str | Path | bytes, name: str, stages: bool) -> Inspection:
+    def export(self, source: str | Path | bytes, name: str, file_format: str) -> bytes:
+        """The raw float32 activations of all stages as a file, "npz" or "safetensors"; see `inspection.export`.
+
+        Raises:
+            PoolFormerError: another format; otherwise as `run`.
+        """
+        return encode_stages(self.run(source, name).stages, name, file_format)
+
+    def _forward(
+        self, source: str | Path | bytes, name: str, stages: bool
+    ) -> tuple[Classification, Picture, Checkpoint, tuple[torch.Tensor, ...]]:
         image = decode_image(source)  # Before the checkpoint: a bad picture should not wait for a fetch.
         checkpoint = self.checkpoint(name)
         view = checkpoint.processor.crop(image)
@@ -189,21 +240,11 @@ class PoolFormerService:
             output = checkpoint.model(pixel_values, output_hidden_states=stages)
             forward_ms = 1000 * (time.perf_counter() - started)
         classification = Classification(name, _top(output.logits[0], checkpoint.labels), forward_ms)
-        picture = np.asarray(view)
-        if not stages:
-            return Inspection(classification, picture, ())
-        geometries = stage_geometries(checkpoint.model.config, *picture.shape[:2])
-        hidden_states = [state[0].numpy() for state in output.hidden_states]  # (1, C, H, W) -> (C, H, W)
-        return Inspection(classification, picture, tuple(map(_inspect_stage, geometries, hidden_states)))
+        return classification, np.asarray(view), checkpoint, output.hidden_states or ()
 
-    def panels(self, inspection: Inspection, style: PanelStyle) -> list[StagePanel]:
-        """The pictures of all stages in one style, from numbers that are there: the network does not run."""
-        stages, (height_px, width_px) = inspection.stages, inspection.picture.shape[:2]
-        energy_ranges = [(0.0, float(stage.energy.max())) for stage in stages]
-        channel_ranges = [value_range(stage.channels, signed=True) for stage in stages]
-        if style.shared_range:
-            energy_ranges = [max(energy_ranges, key=_high)] * len(stages)
-            channel_ranges = [max(channel_ranges, key=_high)] * len(stages)
+    def panels(self, inspection: Inspection) -> list[StagePanel]:
+        """The pictures of all stages, each kind of map with a range of its own in every stage."""
+        height_px, width_px = inspection.picture.shape[:2]
         return [
             stage_panel(
                 inspection.picture,
@@ -211,31 +252,15 @@ class PoolFormerService:
                 stage.pca.rgb,
                 stage.channels,
                 stage.channel_indices,
-                energy_range,
-                channel_range,
-                style,
-                cell_centres(stage.geometry, height_px, width_px),
+                energy_range=(0.0, float(stage.energy.max())),
+                channel_range=value_range(stage.channels, signed=True),
+                centres=cell_centres(stage.geometry, height_px, width_px),
             )
-            for stage, energy_range, channel_range in zip(stages, energy_ranges, channel_ranges, strict=True)
+            for stage in inspection.stages
         ]
-
-
-def _high(bounds: tuple[float, float]) -> float:
-    return bounds[1]
 
 
 def _top(logits: torch.Tensor, labels: tuple[str, ...]) -> tuple[Prediction, ...]:
     """The TOP_COUNT most probable of logits (num_labels,); fewer if there are fewer labels."""
     scores, indices = logits.softmax(-1).topk(min(TOP_COUNT, len(labels)))
-    return tuple(Prediction(labels[i], score) for i, score in zip(indices.tolist(), scores.tolist(), strict=True))
-
-
-def _inspect_stage(geometry: StageGeometry, activations: npt.NDArray[np.float32]) -> StageInspection:
-    strongest = strongest_channels(activations)
-    return StageInspection(
-        geometry=geometry,
-        energy=energy(activations),
-        pca=pca_rgb(activations),
-        channels=activations[strongest],
-        channel_indices=tuple(strongest.tolist()),
-    )
+    return tuple(Prediction(labels[i], score, i) for i, score in zip(indices.tolist(), scores.tolist(), strict=True))

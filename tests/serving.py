@@ -23,8 +23,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve_app(folder: Path, hub_endpoint: str) -> Iterator[str]:
-    """The address of a running demo whose Hub is `hub_endpoint` and whose caches lie in `folder`."""
+def serve_app(folder: Path, hub_endpoint: str, script: str = "app.py", **settings: str) -> Iterator[str]:
+    """The address of a running demo whose Hub is `hub_endpoint` and whose caches lie in `folder`.
+
+    `script` is relative to the repository; `settings` are more environment variables.
+    """
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     environment |= {
@@ -33,10 +36,12 @@ def serve_app(folder: Path, hub_endpoint: str) -> Iterator[str]:
         "HF_ENDPOINT": hub_endpoint,
         "HF_HUB_CACHE": str(folder / "hub"),
         "HF_HUB_OFFLINE": "0",
+        "PYTHONPATH": str(ROOT),
+        **settings,
     }
     with (folder / "app.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, script], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             yield _wait_until_served(f"http://127.0.0.1:{port}/", process, folder / "app.log")
@@ -49,10 +54,10 @@ def _wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) ->
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise AssertionError(f"app.py ended with {process.returncode}:\n{log.read_text()}")
+            raise AssertionError(f"the demo ended with {process.returncode}:\n{log.read_text()}")
         try:
             with urlopen(url, timeout=5):
                 return url
         except URLError:
             time.sleep(0.2)
-    raise AssertionError(f"app.py did not serve within {START_DEADLINE_S} s:\n{log.read_text()}")
+    raise AssertionError(f"the demo did not serve within {START_DEADLINE_S} s:\n{log.read_text()}")

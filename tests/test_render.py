@@ -1,4 +1,4 @@
-"""Colours against matplotlib; enlargements, overlays, atlases and legends by their exact pixels."""
+"""Colours against matplotlib; enlargements, overlays and atlases by their exact pixels."""
 
 import matplotlib
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import Normalize
 
 from poolformer.errors import PoolFormerError
-from poolformer.render.atlas import INK, PLATE, PLATE_PX, channel_atlas, legend
+from poolformer.render.atlas import INK, PLATE, PLATE_PX, channel_atlas
 from poolformer.render.colormaps import DIVERGING, NOT_A_NUMBER, SEQUENTIAL, apply_colormap, lookup_table, quantise
 from poolformer.render.enlarge import crisp_size_px, enlarge
 from poolformer.render.overlay import overlay
@@ -91,14 +91,11 @@ def test_crisp_size_is_the_nearest_multiple():
     assert [crisp_size_px(cells, 112) for cells in (56, 28, 7, 32, 13, 500)] == [112, 112, 112, 128, 117, 500]
 
 
-@pytest.mark.parametrize("smooth", [False, True])
-def test_opacity_zero_is_the_picture_and_one_the_map(smooth):
+def test_opacity_zero_is_the_picture_and_one_the_map():
     picture, values = random_picture(30, 40), np.random.default_rng(1).random((3, 4))
-    np.testing.assert_array_equal(overlay(picture, values, "inferno", 0, 1, 0, smooth=smooth), picture)
-    opaque = overlay(picture, values, "inferno", 0, 1, 1, smooth=smooth)
-    np.testing.assert_array_equal(opaque[5::10, 5::10][0, 0], opaque[5, 5])
-    if not smooth:
-        np.testing.assert_array_equal(opaque, enlarge(apply_colormap(values, "inferno", 0, 1), 40))
+    np.testing.assert_array_equal(overlay(picture, values, "inferno", 0, 1, 0), picture)
+    opaque = overlay(picture, values, "inferno", 0, 1, 1)
+    np.testing.assert_array_equal(opaque, enlarge(apply_colormap(values, "inferno", 0, 1), 40))
 
 
 def test_overlay_blends_by_opacity_alone():
@@ -131,23 +128,14 @@ def test_cells_are_drawn_where_their_centres_are():
 def test_even_centres_are_the_default():
     picture, values = random_picture(9, 15), np.random.default_rng(2).random((3, 5))
     even = ((np.arange(3) + 0.5) / 3, (np.arange(5) + 0.5) / 5)
-    for smooth in (False, True):
-        placed = overlay(picture, values, "magma", 0, 1, smooth=smooth, centres=even)
-        np.testing.assert_array_equal(placed, overlay(picture, values, "magma", 0, 1, smooth=smooth))
-
-
-def test_smooth_interpolates_linearly_between_centres_and_stays_constant_beyond():
-    picture = np.zeros((1, 8, 3), np.uint8)
-    values = np.array([0.0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])[None]  # two cells, 0 and 1, at pixels 2 and 6
-    expected = apply_colormap(values, "viridis", 0, 1)
-    np.testing.assert_array_equal(overlay(picture, np.array([[0.0, 1.0]]), "viridis", 0, 1, 1, smooth=True), expected)
+    placed = overlay(picture, values, "magma", 0, 1, centres=even)
+    np.testing.assert_array_equal(placed, overlay(picture, values, "magma", 0, 1))
 
 
 def test_a_map_of_one_cell_covers_the_picture():
     picture = random_picture(6, 6)
-    for smooth in (False, True):
-        painted = overlay(picture, np.array([[1.0]]), "cividis", 0, 1, 1, smooth=smooth)
-        assert (painted == lookup_table("cividis")[255]).all()
+    painted = overlay(picture, np.array([[1.0]]), "cividis", 0, 1, 1)
+    assert (painted == lookup_table("cividis")[255]).all()
 
 
 @pytest.mark.parametrize("opacity", [-0.1, 1.5, float("nan")])
@@ -180,12 +168,3 @@ def test_labels_stand_below_the_maps_and_cover_nothing():
         assert plate[0, 0].tolist() == [*PLATE, 255]
         assert np.abs(plate[..., :3].astype(int) - INK).sum(axis=-1).min() < 60  # antialiased
     assert (labelled[30:, :60] != labelled[30:, 64:]).any()
-
-
-def test_legend_runs_from_the_first_colour_to_the_last():
-    bar = legend("coolwarm", -2, 2, width_px=256, height_px=5)
-    np.testing.assert_array_equal(bar, np.broadcast_to(lookup_table("coolwarm"), (5, 256, 3)))
-
-
-def test_legend_of_an_empty_range_is_one_colour():
-    assert (legend("inferno", 1, 1, width_px=30) == lookup_table("inferno")[128]).all()

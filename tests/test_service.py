@@ -14,13 +14,11 @@ from poolformer.errors import (
     ConfigError,
     HubUnreachableError,
     ImageError,
-    PoolFormerError,
     UnknownVariantError,
     WeightsError,
 )
 from poolformer.images.decode import decode_image
 from poolformer.inspection.maps import energy
-from poolformer.render.panel import PanelStyle
 from poolformer.service import PoolFormerService
 from poolformer.weights.checkpoint import load_checkpoint
 from poolformer.weights.variants import variant
@@ -62,30 +60,49 @@ def test_the_picture_is_what_the_network_saw(service, cat):
     assert service.inspect(cat, "tiny").picture.shape == (crop_size["height"], crop_size["width"], 3)
 
 
-def test_drawing_again_does_not_run_the_network(service, cat, monkeypatch):
+def test_a_run_is_the_hidden_states_of_one_forward_pass_and_nothing_drawn(service, cat, monkeypatch):
+    checkpoint = service.checkpoint("tiny")
+    pixel_values = checkpoint.processor(decode_image(cat), return_tensors="pt").pixel_values
+    with torch.inference_mode():
+        output = checkpoint.model(pixel_values, output_hidden_states=True)
+    passes = []
+    checkpoint.model.register_forward_hook(lambda *_: passes.append(1))
+    monkeypatch.setattr("poolformer.service.inspect_stage", None)
+    run = service.run(cat, "tiny")
+    assert passes == [1]
+    for stage, geometry, state in zip(run.stages, run.geometries, output.hidden_states, strict=True):
+        assert stage.shape == (geometry.channels, geometry.height, geometry.width)
+        np.testing.assert_allclose(stage, state[0].numpy(), atol=1e-5)
+    assert run.pool_size == checkpoint.model.config.pool_size
+    assert run.classification.predictions == service.classify(cat, "tiny").predictions
+    indices = output.logits[0].topk(5).indices.tolist()
+    assert [prediction.index for prediction in run.classification.predictions] == indices == list(run.evidence.classes)
+    np.testing.assert_allclose(run.evidence.logits, output.logits[0, indices], atol=1e-5)
+    sums = run.evidence.channels.sum(axis=1) + run.evidence.biases
+    np.testing.assert_allclose(sums, output.logits[0, indices], atol=1e-4)
+
+
+def test_a_run_with_values_that_are_not_finite_is_a_sentence(service, cat):
+    service.checkpoint("tiny").model.poolformer.encoder.block[1][0].output.conv2.bias[3] = float("nan")
+    with pytest.raises(WeightsError, match="In stage 2 of tiny are activations that are no finite numbers"):
+        service.run(cat, "tiny")
+
+
+def test_an_export_is_the_raw_activations_of_the_run(service, cat):
+    with np.load(io.BytesIO(service.export(cat, "tiny", "npz"))) as arrays:
+        assert str(arrays["variant"]) == "tiny"
+        for number, stage in enumerate(service.run(cat, "tiny").stages, start=1):
+            np.testing.assert_array_equal(arrays[f"stage{number}"], stage)
+
+
+def test_panels_have_a_range_of_their_own_in_each_stage(service, cat):
     result = service.inspect(cat, "tiny")
-
-    monkeypatch.setattr(service.checkpoint("tiny").model, "forward", None)
-    plain, bold = (service.panels(result, PanelStyle(opacity=opacity)) for opacity in (0.0, 1.0))
-    assert any((a.energy != b.energy).any() for a, b in zip(plain, bold, strict=True))
-    assert all((a.pca == b.pca).all() for a, b in zip(plain, bold, strict=True))
-
-
-def test_a_shared_range_is_the_largest_of_the_stages(service, cat):
-    result = service.inspect(cat, "tiny")
-    own, shared = service.panels(result, PanelStyle()), service.panels(result, PanelStyle(shared_range=True))
-    assert {panel.channel_range for panel in shared} == {
-        max((panel.channel_range for panel in own), key=lambda r: r[1])
-    }
-    assert {panel.energy_range[1] for panel in shared} == {max(panel.energy_range[1] for panel in own)}
-
-
-@pytest.mark.parametrize(
-    "values", [{"opacity": 1.5}, {"opacity": float("nan")}, {"energy_colormap": "jet"}, {"channel_colormap": "inferno"}]
-)
-def test_a_style_that_is_not_offered_is_refused(values):
-    with pytest.raises(PoolFormerError, match=next(iter(values))):
-        PanelStyle(**values)
+    panels = service.panels(result)
+    for stage, panel in zip(result.stages, panels, strict=True):
+        assert panel.energy_range == (0, stage.energy.max())
+        low, high = panel.channel_range
+        assert -low == high <= np.abs(stage.channels).max()
+    assert len({panel.channel_range for panel in panels}) == 4
 
 
 def test_a_bad_picture_is_refused_before_anything_is_fetched(service, tmp_path):

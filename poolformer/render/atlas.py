@@ -1,4 +1,4 @@
-"""Many small maps as one picture, and the colour bar that explains them."""
+"""Many small maps as one picture."""
 
 from __future__ import annotations
 
@@ -45,13 +45,6 @@ def channel_atlas(
         if labels:
             tile[tile_height_px:, :, :3] = _plate(labels[k], tile_width_px)
     return atlas
-
-
-def legend(colormap: str, low: float, high: float, width_px: int = 256, height_px: int = 12) -> Picture:
-    """A colour bar as the maps use it, uint8 (height_px, width_px, 3): `low` at its left edge, `high` at its right."""
-    values = low + (high - low) * (np.arange(width_px) + 0.5) / width_px
-    bar = apply_colormap(values, colormap, low, high)
-    return np.repeat(bar[None], height_px, axis=0)
 
 
 def _plate(label: str, width_px: int) -> Picture:

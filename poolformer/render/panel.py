@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poolformer.errors import PoolFormerError
 from poolformer.render.atlas import channel_atlas
 from poolformer.render.colormaps import DIVERGING, SEQUENTIAL, Picture, Values, quantise
 from poolformer.render.enlarge import crisp_size_px, enlarge
@@ -13,31 +12,7 @@ from poolformer.render.overlay import Positions, overlay
 
 DISPLAY_PX = 448  # edge of a panel's pictures: sharp in a panel of 290 CSS pixels on a screen of 1.5 pixels each
 GRID_COLUMNS = 4
-
-
-@dataclass(frozen=True)
-class PanelStyle:
-    """How a stage is shown; nothing here reruns the network.
-
-    `opacity` of the energy over the picture, in [0, 1]; `smooth` interpolates between cells; the colour maps are
-    matplotlib's, as offered in `render.colormaps`; `shared_range` gives all stages one range for each kind of map.
-
-    Raises:
-        PoolFormerError: a value that is not offered, by name, value and what is.
-    """
-
-    opacity: float = 0.65
-    smooth: bool = False
-    energy_colormap: str = SEQUENTIAL[0]
-    channel_colormap: str = DIVERGING[0]
-    shared_range: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.opacity <= 1:
-            raise PoolFormerError(f"opacity is {self.opacity!r}; it must be a number from 0 to 1.")
-        for name, offered in (("energy_colormap", SEQUENTIAL), ("channel_colormap", DIVERGING)):
-            if getattr(self, name) not in offered:
-                raise PoolFormerError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(offered)}.")
+ENERGY_OPACITY = 0.65  # of the energy over the picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +34,7 @@ def stage_panel(
     channel_indices: Sequence[int],
     energy_range: tuple[float, float],
     channel_range: tuple[float, float],
-    style: PanelStyle,
-    centres: tuple[Positions, Positions] | None = None,
+    centres: tuple[Positions, Positions],
 ) -> StagePanel:
     """One stage's panel from its numbers.
 
@@ -70,13 +44,11 @@ def stage_panel(
     """
     large = enlarge(picture, crisp_size_px(max(picture.shape[:2]), DISPLAY_PX), smooth=True)
     return StagePanel(
-        energy=overlay(
-            large, energy, style.energy_colormap, *energy_range, style.opacity, smooth=style.smooth, centres=centres
-        ),
+        energy=overlay(large, energy, SEQUENTIAL[0], *energy_range, ENERGY_OPACITY, centres=centres),
         pca=enlarge(quantise(pca_rgb), DISPLAY_PX),
         channels=channel_atlas(
             channels,
-            style.channel_colormap,
+            DIVERGING[0],
             *channel_range,
             columns=GRID_COLUMNS,
             cell_px=DISPLAY_PX // GRID_COLUMNS,

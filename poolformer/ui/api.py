@@ -8,10 +8,8 @@ import gradio as gr
 from PIL import Image
 
 from poolformer.errors import PoolFormerError
-from poolformer.render.panel import PanelStyle
 from poolformer.service import Classification, PoolFormerService
 from poolformer.ui.picture import Picture
-from poolformer.ui.stage_panels import describe_geometry
 from poolformer.weights.variants import BUNDLED_NAME
 
 NO_PICTURE = "There is no picture; send one as `image`."
@@ -52,10 +50,8 @@ def add_api(service: PoolFormerService, queue: dict[str, Any]) -> None:
         except PoolFormerError as error:
             raise gr.Error(str(error), print_exception=False) from error
         pictures = []
-        for number, (stage, panel) in enumerate(
-            zip(result.stages, service.panels(result, PanelStyle()), strict=True), 1
-        ):
-            shape = describe_geometry(stage.geometry)["shape"]
+        for number, (stage, panel) in enumerate(zip(result.stages, service.panels(result), strict=True), start=1):
+            shape = f"{stage.geometry.height} × {stage.geometry.width} × {stage.geometry.channels}"
             channels = ", ".join(map(str, stage.channel_indices))
             pictures += [
                 (Image.fromarray(panel.energy), f"stage {number} ({shape}): energy, {_range(panel.energy_range)}"),

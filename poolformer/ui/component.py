@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import FileData
 
 STATIC_DIR = Path(__file__).parent / "static"
 
@@ -16,21 +20,38 @@ _revision = itertools.count()
 class StaticHTML(gr.HTML):
     """A gr.HTML that reads `static_name`.html, .css and .js; its value is data, put on the page as text by the script.
 
-    The template never contains the value, so nothing in it is ever taken for HTML or for a template.
+    A large one has a folder of that name instead; the files of one kind in it follow each other in the order of their
+    names. The template never contains the value, so nothing in it is ever taken for HTML or for a template.
     """
 
     static_name = ""
 
     def __init__(self, value: Any = None, **kwargs: Any) -> None:
-        html, css, js = (
-            (STATIC_DIR / f"{self.static_name}{suffix}").read_text(encoding="utf-8")
-            for suffix in (".html", ".css", ".js")
-        )
+        html, css, js = (_source(self.static_name, suffix) for suffix in (".html", ".css", ".js"))
         super().__init__(value, html_template=html, css_template=css, js_on_load=js, apply_default_css=False, **kwargs)
 
     def api_info(self) -> dict[str, Any]:
         """The value is a JSON object."""
         return {"type": "object"}
+
+    def file(self, content: bytes, name: str) -> dict[str, Any]:
+        """`content` as an entry of the value, which reaches the page with a `url` that gives it.
+
+        It lies in Gradio's cache, from which `delete_cache` removes it, in a folder named by its content: nobody can
+        guess where, and those who are shown the same share one whole file.
+        """
+        path = Path(self.GRADIO_CACHE) / hashlib.sha256(content).hexdigest() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
+            partial.write(content)
+        os.replace(partial.name, path)
+        return FileData(path=str(path), orig_name=name, size=len(content)).model_dump()
+
+
+def _source(name: str, suffix: str) -> str:
+    folder = STATIC_DIR / name
+    paths = sorted(folder.glob(f"*{suffix}")) if folder.is_dir() else [STATIC_DIR / f"{name}{suffix}"]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def event_value(event: gr.EventData, key: str) -> Any:

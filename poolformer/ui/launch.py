@@ -6,6 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from poolformer.ui.component import STATIC_DIR
+
 # Served by Gradio itself. Regular and Bold only: the SemiBold files of Gradio 6.31 lack nearly all letters.
 FONT = gr.themes.utils.fonts.LocalFont("IBM Plex Sans", weights=(400, 700))
 FONT_MONO = gr.themes.utils.fonts.LocalFont("IBM Plex Mono", weights=(400, 700))
@@ -18,7 +20,7 @@ THEME = gr.themes.Default(
 
 LAUNCH_OPTIONS: dict[str, Any] = {
     "theme": THEME,
-    "css": ".html-container { padding: 0 !important; }",  # our components stand flush with Gradio's
+    "css": (STATIC_DIR / "page.css").read_text(encoding="utf-8"),
     "footer_links": ["api", "settings"],
     "run_history": False,  # it would keep every visitor's pictures in his browser's storage
     "enable_monitoring": False,

@@ -1,12 +1,18 @@
 """The page, as a person uses it: things are found by role and label."""
 
+import io
 import re
 import time
+from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 from hub_faults import hold
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
+from safetensors.numpy import load
+
+from poolformer.service import PoolFormerService
 
 PUBLISHED = ["s12", "s24", "s36", "m36", "m48"]
 
@@ -33,20 +39,22 @@ def labels(page: Page) -> list[str]:
     return page.get_by_role("meter").evaluate_all("bars => bars.map((bar) => bar.getAttribute('aria-label'))")
 
 
-def stages(page: Page):
-    return page.get_by_role("region", name=re.compile(r"^Stage [1-4]$"))
-
-
-def picture(page: Page, stage: int, title: str):
-    return page.get_by_role("region", name=f"Stage {stage}").get_by_role("img", name=re.compile(f", {title}"))
+def explorer(page: Page) -> Locator:
+    return page.get_by_role("region", name="Stage explorer")
 
 
 def expect_result(page: Page) -> None:
     expect(page.get_by_role("meter")).to_have_count(5)
-    expect(stages(page)).to_have_count(4)
+    expect(explorer(page)).to_have_attribute("data-state", "ready")
 
 
-def test_an_uploaded_picture_gets_five_labels_and_four_stages(page, offline_app, cat):
+def expect_no_result(page: Page) -> None:
+    expect(page.get_by_role("meter")).to_have_count(0)
+    expect(explorer(page)).to_have_attribute("data-state", "empty")
+    expect(explorer(page).locator("canvas:visible")).to_have_count(0)
+
+
+def test_an_uploaded_picture_gets_five_labels_and_its_stages(page, offline_app, cat):
     open_page(page, offline_app)
     expect(row(page, "tiny")).to_be_checked()
     expect(page.get_by_text("It is not an ImageNet model")).to_be_visible()
@@ -57,14 +65,6 @@ def test_an_uploaded_picture_gets_five_labels_and_four_stages(page, offline_app,
         *("dog", "frog", "horse", "ship", "truck"),
     }
     expect(page.get_by_text(re.compile(r"^tiny · \d+ × \d+ pixels · forward pass \d+ ms$"))).to_be_visible()
-    for number in range(1, 5):
-        stage = page.get_by_role("region", name=f"Stage {number}")
-        expect(stage.get_by_text(re.compile(r"^\d+ × \d+ × \d+$"))).to_be_visible()
-        expect(stage.get_by_text(re.compile(r"^stride \d+ px, receptive field \d+ px"))).to_be_visible()
-        for title in ("Energy", "PCA to RGB", "16 strongest channels"):
-            image = picture(page, number, title)
-            expect(image).to_be_visible()
-            page.wait_for_function("image => image.complete && image.naturalWidth > 400", arg=image.element_handle())
 
 
 def test_the_table_shows_what_each_variant_is_and_costs(page, offline_app):
@@ -82,25 +82,6 @@ def test_an_example_is_classified_with_one_click(page, offline_app):
     expect_result(page)
 
 
-def test_changing_the_view_redraws_without_running_the_model(page, offline_app, cat):
-    open_page(page, offline_app)
-    upload(page, cat)
-    expect_result(page)
-    run = page.get_by_text(re.compile("forward pass"))
-    timing, energy = run.inner_text(), picture(page, 1, "Energy")
-    pca, before = picture(page, 1, "PCA").get_attribute("src"), energy.get_attribute("src")
-    page.get_by_label("smooth").check()
-    expect(energy).not_to_have_attribute("src", before)
-    assert picture(page, 1, "PCA").get_attribute("src") == pca
-    assert run.inner_text() == timing
-    ranges = page.get_by_role("region").get_by_role("img", name=re.compile("^colours from -"))
-    assert len(set(ranges.evaluate_all("bars => bars.map((bar) => bar.alt)"))) > 1
-    page.get_by_label("one for all stages").check()
-    page.wait_for_function(
-        "new Set([...document.querySelectorAll('img[alt^=\"colours from -\"]')].map((bar) => bar.alt)).size === 1"
-    )
-
-
 def test_a_variant_is_fetched_when_its_row_is_clicked(page, online_app, cat):
     open_page(page, online_app)
     upload(page, cat)
@@ -110,7 +91,7 @@ def test_a_variant_is_fetched_when_its_row_is_clicked(page, online_app, cat):
     expect(row(page, "s12")).to_be_checked()
     expect(row(page, "s12")).to_have_accessible_name(re.compile("; cached$"))
     assert all(label.startswith("thing ") for label in labels(page))
-    expect(page.get_by_role("region", name="Stage 1").get_by_text("56 × 56 × 64", exact=True)).to_be_visible()
+    expect_result(page)
     page.reload()
     expect(row(page, "s12")).to_be_checked()  # cached now, so it is the default
     row(page, "tiny").click()
@@ -182,8 +163,7 @@ def test_a_bad_file_says_so_and_shows_nothing_old(page, offline_app, cat, tmp_pa
     bad.write_bytes(cat.read_bytes()[:9000] if content is None else content)
     upload(page, bad)
     expect(page.get_by_role("status").get_by_text(f"holiday.jpg {sentence}")).to_be_visible()
-    expect(stages(page)).to_have_count(0)
-    expect(page.get_by_role("meter")).to_have_count(0)
+    expect_no_result(page)
     upload(page, cat)
     expect_result(page)
 
@@ -193,17 +173,67 @@ def test_a_cleared_picture_leaves_no_result(page, offline_app, cat):
     upload(page, cat)
     expect_result(page)
     page.get_by_role("button", name="Remove Image").click()
-    expect(stages(page)).to_have_count(0)
-    expect(page.get_by_role("meter")).to_have_count(0)
+    expect_no_result(page)
     expect(page.get_by_text("Choose a picture: upload one")).to_be_visible()
 
 
-def test_a_stage_picture_is_enlarged_and_closed_again(page, offline_app, cat):
+@pytest.mark.parametrize("file_format", ["npz", "safetensors"])
+def test_the_raw_activations_are_downloaded(page, offline_app, cat, file_format):
     open_page(page, offline_app)
     upload(page, cat)
     expect_result(page)
-    page.get_by_role("button", name=re.compile("^Stage 2, PCA")).click()
-    dialog = page.get_by_role("dialog", name="Enlarged picture")
-    expect(dialog.get_by_role("img", name=re.compile("^Stage 2, PCA"))).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
+    with page.expect_download() as download:
+        explorer(page).get_by_role("button", name=f".{file_format}", exact=True).click()
+    assert download.value.suggested_filename == f"poolformer-tiny-stages.{file_format}"
+    expect(page.get_by_role("link", name=download.value.suggested_filename)).to_be_visible()
+    content = Path(download.value.path()).read_bytes()
+    arrays = np.load(io.BytesIO(content)) if file_format == "npz" else load(content)
+    for number, stage in enumerate(PoolFormerService().run(cat, "tiny").stages, start=1):
+        assert arrays[f"stage{number}"].dtype == np.float32
+        np.testing.assert_allclose(arrays[f"stage{number}"], stage, atol=1e-4)
+    page.get_by_role("button", name="Remove Image").click()
+    expect(page.get_by_role("link", name=download.value.suggested_filename)).to_be_hidden()
+
+
+def test_an_address_chooses_an_example(page, offline_app):
+    open_page(page, f"{offline_app}?variant=tiny&example=frog")
+    expect_result(page)
+    expect(row(page, "tiny")).to_be_checked()
+    expect(page.get_by_role("button", name="Remove Image")).to_be_visible()
+
+
+def test_an_address_chooses_a_variant_and_fetches_it(page, online_app):
+    open_page(page, f"{online_app}?variant=s24&example=lion")
+    expect(page.get_by_text(re.compile("^s24 · 224 × 224 pixels"))).to_be_visible()
+    expect(row(page, "s24")).to_be_checked()
+    expect_result(page)
+
+
+def test_an_address_with_a_variant_that_cannot_be_had_says_so_and_shows_the_example(page, offline_app):
+    open_page(page, f"{offline_app}?variant=m48&example=cat")
+    expect_result(page)
+    expect(row(page, "tiny")).to_be_checked()
+    expect(page.get_by_text(re.compile("^m48 cannot be fetched: .* tiny is bundled"))).to_be_visible()
+
+
+def test_an_address_with_unknown_names_is_the_plain_page(page, offline_app):
+    open_page(page, f"{offline_app}?variant=%3Cb%3E&example=../cat")
+    expect(page.get_by_text("Choose a picture: upload one")).to_be_visible()
+    expect(row(page, "tiny")).to_be_checked()
+    expect_no_result(page)
+
+
+def test_labels_stand_beside_the_table_or_before_it_on_a_phone(page, offline_app):
+    open_page(page, offline_app)
+    upper, lower = page.get_by_text("Top 5", exact=True), page.get_by_role("radiogroup", name="Variant")
+    labels, table = upper.bounding_box(), lower.bounding_box()
+    assert labels["x"] > table["x"] + table["width"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_text("1.9 M")).to_have_css("text-align", "left")  # the table's narrow form
+    examples, labels, table = (
+        page.get_by_role("group", name="Examples").bounding_box(),
+        upper.bounding_box(),
+        lower.bounding_box(),
+    )
+    assert examples["y"] + examples["height"] < labels["y"] < labels["y"] + labels["height"] < table["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
