@@ -391,7 +391,7 @@ def test_the_activations_are_downloaded(page, offline_app, file_format):
     assert download.value.suggested_filename.endswith(f".{file_format}")
     if file_format == "npz":
         shapes = sorted(array.shape for array in np.load(io.BytesIO(content)).values() if array.ndim > 2)
-        assert shapes == [(16, 32, 32), (48, 16, 16), (128, 8, 8), (192, 4, 4)]
+        assert shapes == [(32, 16, 16), (64, 16, 16), (160, 8, 8), (256, 4, 4)]
     else:
         assert b"tiny" in content[:2000]
 

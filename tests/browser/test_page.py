@@ -229,7 +229,7 @@ def test_labels_stand_beside_the_table_or_before_it_on_a_phone(page, offline_app
     labels, table = upper.bounding_box(), lower.bounding_box()
     assert labels["x"] > table["x"] + table["width"]
     page.set_viewport_size({"width": 390, "height": 844})
-    expect(page.get_by_text("1.9 M")).to_have_css("text-align", "left")  # the table's narrow form
+    expect(page.get_by_text("2.3 M")).to_have_css("text-align", "left")  # the table's narrow form
     examples, labels, table = (
         page.get_by_role("group", name="Examples").bounding_box(),
         upper.bounding_box(),
