@@ -57,7 +57,7 @@ def test_the_table_states_what_the_code_states(name):
 
 def test_every_command_of_the_readme_is_one_that_the_parser_takes():
     commands = re.findall(r"^\.venv/bin/python -m poolformer (.+)$", README, re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"classify", "train", "evaluate", "convert"}
+    assert {command.split()[0] for command in commands} == {"classify", "train", "evaluate", "mixers", "convert"}
     for command in commands:
         assert build_parser().parse_args(command.replace(" ...", "").split())
 
@@ -73,4 +73,4 @@ def test_the_card_and_the_page_state_the_measured_accuracy():
     assert f"| {metrics['top1']:.2f}% |" in (ROOT / "assets" / "tiny" / "README.md").read_text()
     assert PoolFormerService().variants()[0].variant.top1_percent == metrics["top1"]
     assert metrics["images"] == 10_000
-    assert metrics["top1"] >= 80
+    assert metrics["top1"] >= 88
