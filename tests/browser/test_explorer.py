@@ -21,6 +21,10 @@ from explorer_page import (
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from poolformer.images.decode import decode_image
+from poolformer.inspection.receptive_field import stage_geometries
+from poolformer.weights.checkpoint import load_checkpoint
+
 PACKS = "**/stages.safetensors"
 
 
@@ -53,6 +57,18 @@ def current_map(page, i=1):
     return numbers(page, "({map}, i) => map(i)", i)
 
 
+@pytest.fixture(scope="module")
+def tiny():
+    """The bundled checkpoint, by which the explorer is shown here."""
+    return load_checkpoint("tiny")
+
+
+@pytest.fixture
+def geometries(tiny, cat):
+    """Where its cells lie in the example."""
+    return stage_geometries(tiny.model.config, *np.asarray(tiny.processor.crop(decode_image(cat))).shape[:2])
+
+
 def test_pointing_changes_similarity_and_asks_the_server_nothing(page, offline_app):
     page.goto(offline_app)
     choose_example(page, "cat")
@@ -60,9 +76,10 @@ def test_pointing_changes_similarity_and_asks_the_server_nothing(page, offline_a
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     choose(page, "View", "Similarity")
+    height, width = tell(page, "({stages}) => [stages[1].height, stages[1].width]")
     maps = []
-    for x, row, col in ((0.1, 8, 1), (0.9, 8, 14)):
-        point_at(page, stage_map(page, 2), x, 0.53)
+    for row, col in ((1, 0), (height - 1, width - 2)):
+        point_at(page, stage_map(page, 2), (col + 0.5) / width, (row + 0.5) / height)
         maps.append(current_map(page))
         expected = numbers(page, "({similarity}, place) => similarity(1, ...place)", [row, col])
         np.testing.assert_array_equal(maps[-1], expected)
@@ -75,25 +92,22 @@ def test_pointing_changes_similarity_and_asks_the_server_nothing(page, offline_a
     assert requests == []
 
 
-def test_a_place_is_marked_in_the_picture_and_in_every_stage(page, offline_app):
+def test_a_place_is_marked_in_the_picture_and_in_every_stage(page, offline_app, geometries):
     page.goto(offline_app)
     choose_example(page, "cat")
     row = page.locator(".run.current")
-    point_at(page, row.get_by_role("application", name=re.compile("^Picture")), 0.55, 0.3)
+    x, y = 0.56, 0.3
+    point_at(page, row.get_by_role("application", name=re.compile("^Picture")), x, y)
     expect(row.locator(".mark:not(.probe):visible")).to_have_count(5)
     expect(row.locator(".field")).to_be_visible()
-    places = [cell.split(", ") for cell in row.locator(".figure:not(.picture) .where").all_inner_texts()]
-    assert places == [
-        ["row 9", "column 17"],  # of 32 x 32: pixel 17.1, 9.1 at a stride of 1, 2, 4 and 8 pixels
-        ["row 5", "column 9"],
-        ["row 2", "column 4"],
-        ["row 1", "column 2"],
-    ]
-    for stage in range(4):
-        shown = float(value_at(page, stage + 1).inner_text().split(" = ")[1])
-        at = tell(page, "({stages}, i) => [stages[i].width, stages[i].height]", stage)
-        n = int(places[stage][0].split()[1]) * at[0] + int(places[stage][1].split()[1])
-        assert shown == pytest.approx(current_map(page, stage)[n], rel=5e-3)
+    edge_px = tell(page, "() => document.querySelector('.run.current .picture canvas').width")
+    for number, geometry in enumerate(geometries, start=1):
+        centres = geometry.start_px + geometry.stride_px * np.arange(geometry.width)
+        at = [int(np.abs(centres - (share * edge_px - 0.5)).argmin()) for share in (y, x)]
+        place = row.get_by_role("region", name=f"Stage {number}").get_by_text(f"row {at[0]}, column {at[1]}")
+        expect(place).to_be_visible()
+        shown = float(value_at(page, number).inner_text().split(" = ")[1])
+        assert shown == pytest.approx(current_map(page, number - 1)[at[0] * geometry.width + at[1]], rel=5e-3)
     page.mouse.move(5, 5)
     expect(row.locator(".mark:visible")).to_have_count(0)
 
@@ -159,7 +173,7 @@ def test_a_link_that_asks_wrongly_is_no_error(page, offline_app):
     state = tell(page, "({state}) => state")
     assert (state["view"], state["sort"], state["range"], state["clip"]) == ("energy", "energy", "channel", 99.5)
     assert state["place"] is None
-    assert 0 <= state["channel"] < 192
+    assert 0 <= state["channel"] < tell(page, "({stages}) => stages.at(-1).channels")
 
 
 def test_a_picture_of_ones_own_is_not_in_the_link(page, offline_app, tmp_path, cat):
@@ -195,11 +209,12 @@ def test_a_value_is_read_with_the_keyboard_alone(page, offline_app):
     page.keyboard.press("ArrowRight")
     settle(page)
     spoken = explorer(page).locator("[aria-live=polite]")
-    expect(spoken).to_have_text(re.compile(r"^row 9, column 1. stage 2: x = [^;]+; stage 1: x = "))
+    row, width = tell(page, "({stages}) => [Math.floor(stages[1].height / 2) + 1, stages[1].width]")
+    expect(spoken).to_have_text(re.compile(rf"^row {row}, column 1. stage 2: x = [^;]+; stage 1: x = "))
     value = float(re.search(r"stage 2: x = ([^;]+)", spoken.inner_text())[1].replace("\N{MINUS SIGN}", "-"))
-    assert value == pytest.approx(current_map(page)[9 * 16 + 1], rel=5e-3)
+    assert value == pytest.approx(current_map(page)[row * width + 1], rel=5e-3)
     page.keyboard.press("Enter")
-    expect(spoken).to_have_text(re.compile("^Pinned. row 9, column 1"))
+    expect(spoken).to_have_text(re.compile(f"^Pinned. row {row}, column 1"))
     page.keyboard.press("Escape")
     expect(spoken).to_have_text("No place is chosen.")
 
@@ -216,7 +231,7 @@ def test_the_channels_are_walked_with_the_keyboard(page, offline_app):
     page.goto(offline_app)
     choose_example(page, "cat")
     listbox = channels(page)
-    expect(listbox.get_by_role("option")).to_have_count(16)
+    expect(listbox.get_by_role("option")).to_have_count(tell(page, "({stages}) => stages[0].channels"))
     choose(page, "Channels sorted by", "index")
     listbox.focus()
     page.keyboard.press("Home")
@@ -236,20 +251,20 @@ def test_channels_are_sorted_by_what_is_asked(page, offline_app):
     assert explorer(page).get_by_role("radio", name="contribution").is_disabled()
     explorer(page).get_by_role("button", name="Stage 4").click()
     settle(page)
-    stage = numbers(page, "({values}) => Array.from({length: 192}, (_, c) => [...values(3, c)]).flat()").reshape(
-        192, -1
-    )
+    count = tell(page, "({stages}) => stages[3].channels")
+    flat = numbers(page, "({values}, count) => Array.from({length: count}, (_, c) => [...values(3, c)]).flat()", count)
+    stage = flat.reshape(count, -1)
     keys = {
         "energy": np.abs(stage).mean(axis=1),
         "variance": stage.var(axis=1),
-        "index": -np.arange(192),
+        "index": -np.arange(count),
         "contribution": numbers(page, "({contributions}) => contributions").reshape(5, -1)[0],
     }
     for sort, key in keys.items():
         choose(page, "Channels sorted by", sort)
         names = channels(page).get_by_role("option").evaluate_all("all => all.map((option) => option.ariaLabel)")
         order = [int(name.removeprefix("channel ")) for name in names]
-        assert sorted(order) == list(range(192))
+        assert sorted(order) == list(range(count))
         assert (np.diff(key[order]) <= 1e-6).all()
 
 
@@ -286,7 +301,7 @@ def test_memory_stays_flat_over_fifty_pictures(page, offline_app):
     after_fifty = used_bytes()
     alive = page.evaluate("seen.filter((reference) => reference.deref()).length")
     assert alive <= 2 * 4  # the run that is shown, and at most one more on its way out
-    assert after_fifty - after_ten < 40 * 51_000  # less than the forty packs alone
+    assert after_fifty - after_ten < 40 * tell(page, "({bytes}) => bytes")  # less than the forty packs alone
 
 
 def test_a_cleared_picture_leaves_no_map(page, offline_app):
@@ -390,8 +405,11 @@ def test_the_activations_are_downloaded(page, offline_app, file_format):
     content = download.value.path().read_bytes()
     assert download.value.suggested_filename.endswith(f".{file_format}")
     if file_format == "npz":
-        shapes = sorted(array.shape for array in np.load(io.BytesIO(content)).values() if array.ndim > 2)
-        assert shapes == [(32, 16, 16), (64, 16, 16), (160, 8, 8), (256, 4, 4)]
+        arrays = [array for array in np.load(io.BytesIO(content)).values() if array.ndim == 3]
+        assert len(arrays) == 4
+        for i, array in enumerate(arrays):
+            shown = numbers(page, "({values}, i) => values(i, 0)", i)
+            np.testing.assert_allclose(shown, array[0].ravel(), atol=0.51 * np.ptp(array[0]) / 255)
     else:
         assert b"tiny" in content[:2000]
 

@@ -144,9 +144,15 @@ def test_principal_components_follow_the_recipe(told, model, i):
     np.testing.assert_allclose(shown.components, exact.components, atol=1e-6)
     np.testing.assert_allclose(shown.explained, exact.explained, atol=1e-8)
     np.testing.assert_allclose(shown.rgb, exact.rgb, atol=1e-5)
-    assert (np.sum(shown.components * direct.components, axis=1) > 0.999).all()  # the signs too
     np.testing.assert_allclose(shown.explained, direct.explained, atol=1e-3)
-    assert np.abs(shown.rgb - direct.rgb).max() < 0.05
+    agreement = np.sum(shown.components * direct.components, axis=1)
+    assert (np.abs(agreement) > 0.999).all()
+    for k in range(3):  # The signs too, unless loadings of both signs are so nearly equal that half a step decides.
+        magnitudes = np.abs(direct.components[k])
+        tied = np.sign(direct.components[k][magnitudes > 0.97 * magnitudes.max()])
+        assert agreement[k] > 0 or len(set(tied)) == 2
+        colour = direct.rgb[..., k] if agreement[k] > 0 else 1 - direct.rgb[..., k]
+        assert np.abs(shown.rgb[..., k] - colour).max() < 0.05
 
 
 @pytest.mark.parametrize("i", STAGES)
