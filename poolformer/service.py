@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from poolformer.errors import ConfigError, UnknownVariantError, WeightsError
-from poolformer.images.decode import decode_image
+from poolformer.images.decode import decode_with_notes
 from poolformer.inspection.attribution import ClassEvidence, class_evidence
 from poolformer.inspection.export import encode_stages
 from poolformer.inspection.maps import value_range
@@ -45,11 +45,15 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Classification:
-    """The most probable labels, best first, and the milliseconds that the forward pass took."""
+    """The most probable labels, best first, and the milliseconds that the forward pass took.
+
+    notes: a sentence for each thing about the picture that a person would not expect; see `decode_with_notes`.
+    """
 
     variant: str
     predictions: tuple[Prediction, ...]
     forward_ms: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,9 +233,9 @@ class PoolFormerService:
     def _forward(
         self, source: str | Path | bytes, name: str, stages: bool
     ) -> tuple[Classification, Picture, Checkpoint, tuple[torch.Tensor, ...]]:
-        image = decode_image(source)  # Before the checkpoint: a bad picture should not wait for a fetch.
+        decoded = decode_with_notes(source)  # Before the checkpoint: a bad picture should not wait for a fetch.
         checkpoint = self.checkpoint(name)
-        view = checkpoint.processor.crop(image)
+        view = checkpoint.processor.crop(decoded.image)
         pixel_values = checkpoint.processor(
             view, do_resize=False, do_center_crop=False, return_tensors="pt"
         ).pixel_values
@@ -239,7 +243,7 @@ class PoolFormerService:
             started = time.perf_counter()
             output = checkpoint.model(pixel_values, output_hidden_states=stages)
             forward_ms = 1000 * (time.perf_counter() - started)
-        classification = Classification(name, _top(output.logits[0], checkpoint.labels), forward_ms)
+        classification = Classification(name, _top(output.logits[0], checkpoint.labels), forward_ms, decoded.notes)
         return classification, np.asarray(view), checkpoint, output.hidden_states or ()
 
     def panels(self, inspection: Inspection) -> list[StagePanel]:

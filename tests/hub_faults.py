@@ -20,6 +20,14 @@ def answer_page(handler: HubHandler) -> None:
     handler.send(200, {"Content-Type": "text/html"}, b"<html>Please log in</html>")
 
 
+def redirect_to_page(handler: HubHandler) -> None:
+    """Sends everybody to the log-in page, which is another server's."""
+    if "/log-in" in handler.path:
+        answer_page(handler)
+    else:
+        handler.send(302, {"Location": f"http://localhost:{handler.hub.port}/log-in{handler.path}"})
+
+
 def hang(handler: HubHandler) -> None:
     """Accepts and never answers, until the server closes."""
     handler.hub.closing.wait()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import io
-import struct
 import threading
 import warnings
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from pictures import encoded, jpeg_segment, jpeg_with, png_claiming
 from PIL import Image
 
 from poolformer.errors import ImageError
 from poolformer.images import decode
-from poolformer.images.decode import FORMATS, MAX_PIXELS, decode_image
+from poolformer.images.decode import MAX_PIXELS, decode_image, decode_with_notes
+from poolformer.images.formats import FORMATS
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 # Blocks of four colours: whichever way the picture is turned, its corners tell, and lossy formats keep them.
@@ -24,12 +23,6 @@ CORNERS = np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8)
 BLOCKS = Image.fromarray(CORNERS.repeat(24, axis=0).repeat(32, axis=1))
 LOSSY_LEVELS = 16
 ORIENTATION = 0x0112
-
-
-def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return buffer.getvalue()
 
 
 def corners(image: Image.Image) -> np.ndarray:
@@ -40,16 +33,6 @@ def corners(image: Image.Image) -> np.ndarray:
 
 def same(image: Image.Image, expected: Image.Image) -> bool:
     return image.mode == expected.mode == "RGB" and np.array_equal(np.asarray(image), np.asarray(expected))
-
-
-def png_claiming(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header claims any number of pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 # --- formats
@@ -68,17 +51,34 @@ def test_every_format_opens_whatever_the_file_is_called(file_format: str, extens
     assert same(decode_image(path.read_bytes()), image)
 
 
-@pytest.mark.parametrize("file_format", ["PPM", "PDF", "EPS", "ICO", "TGA", "PCX", "JPEG2000"])
-def test_a_format_that_is_not_accepted_is_refused_with_the_list(file_format: str) -> None:
-    with pytest.raises(ImageError, match="JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF"):
-        decode_image(encoded(BLOCKS, file_format))
+OTHERS = {
+    file_format: encoded(BLOCKS, file_format) for file_format in ("PPM", "PDF", "EPS", "ICO", "TGA", "PCX", "JPEG2000")
+} | {
+    "HTML": b"<!DOCTYPE html><p>cat</p>",
+    "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "PSD": b"8BPS\0\1" + bytes(200),
+    "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200),
+    "HEIC of another brand": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(200),
+    "JXL": b"\xff\x0a" + bytes(200),
+    "JXL in a container": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(200),
+    "a text that begins as BMP does": b"BMW has no pixels" * 20,
+    "one byte": b"\0",
+}
 
 
-@pytest.mark.parametrize("content", [b"<!DOCTYPE html><p>cat</p>", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\0"])
-def test_a_file_that_is_no_picture_is_refused_by_its_name(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_file_of_any_other_format_is_refused_with_the_list_and_reaches_no_codec(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("Pillow was asked")
+
+    monkeypatch.setattr(Image, "open", opened)
     path = tmp_path / "cat.jpg"
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match=r"^cat\.jpg is no picture") as caught:
+    path.write_bytes(OTHERS[kind])
+    with pytest.raises(
+        ImageError, match=r"^cat\.jpg is no picture .* JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF"
+    ) as caught:
         decode_image(path)
     assert str(tmp_path) not in str(caught.value)
 
@@ -168,7 +168,21 @@ def test_the_first_frame_of_an_animation_counts(file_format: str) -> None:
     options = {"lossless": True} if file_format == "WEBP" else {}
     content = encoded(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
     assert Image.open(io.BytesIO(content)).n_frames == 2  # type: ignore[attr-defined]
-    assert same(decode_image(content), frames[0])
+    decoded = decode_with_notes(content)
+    assert same(decoded.image, frames[0])
+    assert decoded.notes == ("This is an animation: only its first frame was used.",)
+
+
+def test_the_first_page_of_a_tiff_counts() -> None:
+    content = encoded(BLOCKS, "TIFF", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    decoded = decode_with_notes(content)
+    assert same(decoded.image, BLOCKS)
+    assert decoded.notes == ("This TIFF has several pages: only the first was used.",)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_there_is_nothing_to_note_of_an_ordinary_picture(file_format: str) -> None:
+    assert decode_with_notes(encoded(BLOCKS, file_format)).notes == ()
 
 
 # --- orientation
@@ -234,6 +248,22 @@ def test_missing_files_folders_and_empty_files_are_told_apart(tmp_path: Path) ->
         decode_image(b"")
 
 
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.png", "🐈.png", "{{ cat }} ${cat}.png", "..png"])
+def test_a_name_is_text_and_only_its_last_part_is_told(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "folder" / ".." / name
+    (tmp_path / "folder").mkdir()
+    path.write_bytes(b"no picture")
+    with pytest.raises(ImageError) as caught:
+        decode_image(path)
+    assert str(caught.value).startswith(f"{name} is no picture")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "x" * 100_000, "../../no/such.png", "\ud800.png"])
+def test_a_name_that_no_file_can_have_is_a_sentence(name: str) -> None:
+    with pytest.raises(ImageError, match=r"^There is no file"):
+        decode_image(name)
+
+
 def test_a_long_name_is_shortened(tmp_path: Path) -> None:
     path = tmp_path / ("<b>" + "x" * 200)
     path.write_bytes(b"no picture")
@@ -255,6 +285,53 @@ def test_a_picture_damaged_in_the_middle_is_refused() -> None:
     content[content.index(b"IDAT") + 6] ^= 0xFF
     with pytest.raises(ImageError, match="truncated or damaged"):
         decode_image(bytes(content))
+
+
+@pytest.mark.parametrize("offset", [20, -13, -1], ids=["pixels", "checksum of the pixels", "checksum of the end"])
+def test_a_png_with_a_checksum_that_does_not_fit_is_refused(offset: int) -> None:
+    content = bytearray(encoded(BLOCKS, "PNG"))
+    content[offset if offset < 0 else content.index(b"IDAT") + offset] ^= 1
+    with pytest.raises(ImageError, match="truncated or damaged"):
+        decode_image(bytes(content))
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"IEND"])
+def test_a_png_without_its_last_chunks_is_refused(kind: bytes) -> None:
+    content = encoded(BLOCKS, "PNG")
+    with pytest.raises(ImageError, match="truncated or damaged"):
+        decode_image(content[: content.rindex(kind) - 4])
+
+
+def test_what_follows_the_end_of_a_file_is_not_part_of_the_picture() -> None:
+    for file_format in ("PNG", "JPEG", "GIF"):
+        content = encoded(BLOCKS, file_format)
+        assert same(decode_image(content + b"more\xff\xd8\xff\x01"), decode_image(content))
+
+
+@pytest.mark.parametrize("position", [10, -10])
+def test_a_marker_that_cannot_be_in_a_jpeg_is_damage(position: int) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8))
+    content = bytearray(encoded(noise, "JPEG"))
+    start = content.index(b"\xff\xda") + 14 if position > 0 else len(content)
+    content[start + position : start + position + 2] = b"\xff\x42"
+    with pytest.raises(ImageError, match="truncated or damaged"):
+        decode_image(bytes(content))
+
+
+@pytest.mark.parametrize("early", [b"\xff\xd9", jpeg_segment(0xDA, bytes(10)), jpeg_segment(0xC0, bytes(17))])
+def test_a_jpeg_that_is_not_one_frame_and_then_its_scans_is_refused(early: bytes) -> None:
+    # Pillow and libjpeg read such a file in different ways, and may take it to have different sizes.
+    with pytest.raises(ImageError, match="truncated or damaged"):
+        decode_image(jpeg_with(early))
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [b"\0\0\0", b"\xff\xff\xff", b"\xff\0", jpeg_segment(0xFE, b"a comment"), jpeg_segment(0xED, bytes(60_000))],
+)
+def test_what_cameras_leave_between_the_segments_of_a_jpeg_is_no_damage(stray: bytes) -> None:
+    content = jpeg_with(jpeg_segment(0xFE, b"") + stray)
+    assert same(decode_image(content), decode_image(jpeg_with(b"")))
 
 
 @pytest.mark.parametrize("width", [MAX_PIXELS // 1024 + 1, 100_000, 1_000_000])

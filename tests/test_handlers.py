@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from gradio.state_holder import SessionState
+from PIL import Image
 
 from poolformer.service import PoolFormerService
 from poolformer.ui.download import Download
@@ -136,7 +138,7 @@ def test_an_export_is_a_file_of_the_current_run(handlers, cat):
     assert message == SKIPPED
     assert value["name"] == "poolformer-tiny-stages.npz"
     with np.load(io.BytesIO(Path(value["file"]["path"]).read_bytes())) as arrays:
-        assert arrays["stage4"].shape == (192, 4, 4)
+        assert arrays["stage4"].shape == (256, 4, 4)
 
 
 @pytest.mark.parametrize(("has_picture", "asked"), [(False, "npz"), (True, "exe"), (True, None), (True, ["npz"])])
@@ -163,3 +165,13 @@ def test_what_a_run_sends_is_among_the_files_that_gradio_removes(service, cat, t
         assert all(any(path in files for files in demo.temp_file_sets) for path in paths)
 
     asyncio.run(run_twice())  # all of it: Gradio's Blocks take the event loop that they are built in
+
+
+def test_what_a_person_would_not_expect_of_a_picture_is_said_with_the_result(handlers, tmp_path):
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    outcome = handlers.run(str(tmp_path / "two.gif"), "tiny", "", "mark")
+    assert "This is an animation: only its first frame was used." in json.dumps(outcome["message"])
+    assert handlers.service.classify(tmp_path / "two.gif", "tiny").notes == (
+        "This is an animation: only its first frame was used.",
+    )

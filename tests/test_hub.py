@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hub_faults import answer_page, hang, refuse
+from hub_faults import answer_page, hang, redirect_to_page, refuse
 from hub_server import HubServer, join_fetches, local_network
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 
@@ -319,6 +319,27 @@ def test_a_refusal_is_a_sentence_after_one_request(status, code, kind, words, se
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "does not accept the token"), (403, "refuses access"), (404, "lacks")]
+)
+def test_a_storage_that_refuses_is_a_sentence_after_one_request(status, words, server, folder, get):
+    server.publish(REPO, folder)
+    server.misbehave("/storage/", refuse(status))
+    kind, sentence = fail(get)
+    assert kind is WeightsError
+    assert words in sentence
+    assert server.count("GET", "/storage/") == 1
+
+
+def test_repository_revision_and_file_are_told_apart(server, folder, get):
+    (folder / "config.json").unlink()
+    server.publish(REPO, folder)
+    assert "has no config.json (404); " in fail(get)[1]
+    assert "has no branch, tag or commit v9 (404); " in fail(lambda: get(revision="v9"))[1]
+    with pytest.raises(WeightsError, match=r"shows no repository someone/else \(404\); "):
+        get("someone/else")
+
+
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
 def test_a_file_that_the_repository_lacks_is_named(missing, server, folder, get):
     (folder / missing).unlink()
@@ -326,8 +347,9 @@ def test_a_file_that_the_repository_lacks_is_named(missing, server, folder, get)
     assert re.search(rf"has no {re.escape(missing)}.*\(404\)", fail(get)[1])
 
 
-def test_a_log_in_page_is_not_taken_for_the_hub(server, get):
-    server.misbehave("", answer_page)
+@pytest.mark.parametrize("portal", [answer_page, redirect_to_page])
+def test_a_log_in_page_is_not_taken_for_the_hub(portal, server, get):
+    server.misbehave("", portal)
     kind, sentence = fail(get)
     assert kind is HubUnreachableError
     assert "is not the Hub" in sentence

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hub_faults import answer_page, cut, hang, refuse, spoil, stall
+from disks import full, read_only
+from hub_faults import answer_page, cut, hang, redirect_to_page, refuse, spoil, stall
 from hub_server import HubServer, join_fetches, local_network
+from huggingface_hub.utils import WeakFileLock
 
 from poolformer.errors import HubUnreachableError, WeightsError
 from poolformer.weights import cache as cache_module
-from poolformer.weights import fetch, integrity, transfer
+from poolformer.weights import fetch, hub, integrity, transfer
 from poolformer.weights.hub import fetch_snapshot
 
 REPO = "someone/poolformer"
@@ -110,6 +112,12 @@ def test_weights_that_arrive_damaged_twice_are_refused(damage, server, get, tmp_
     assert contents(get()) == FILES
 
 
+def test_weights_that_lead_to_a_log_in_page_are_refused(server, get, tmp_path):
+    server.misbehave("/storage/", redirect_to_page)
+    assert "model.safetensors arrived damaged each time" in fail(get)
+    assert leftovers(tmp_path) == []
+
+
 def test_small_files_are_checked_by_gits_hash(server, get):
     server.misbehave("/config.json", spoil(lambda _: b"[]"))
     assert "config.json arrived damaged" in fail(get)
@@ -191,12 +199,15 @@ def test_a_stalled_body_is_resumed(server, get):
     assert contents(get()) == FILES
 
 
-@pytest.mark.parametrize("first", [hang, stall(0), stall(40_000)])
-def test_a_body_that_never_comes_is_given_up_and_a_retry_works(first, server, get, tmp_path, impatient):
-    server.misbehave("/storage/", first, times=1)
-    server.misbehave("/storage/", hang)
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [("/storage/", hang), ("/storage/", stall(0)), ("/storage/", stall(40_000)), ("/config.json", stall(0))],
+)
+def test_a_body_that_never_comes_is_given_up_and_a_retry_works(path, first, server, get, tmp_path, impatient):
+    server.misbehave(path, first, times=None if path == "/config.json" else 1)
+    server.misbehave(path, hang)
     assert "does not answer in time" in fail(get, HubUnreachableError)
-    assert server.count("GET", "/storage/") <= transfer.TRIES
+    assert server.count("GET", path) <= transfer.TRIES
     assert leftovers(tmp_path) == []
     server.behave()
     impatient()
@@ -329,12 +340,71 @@ def test_a_holder_that_makes_progress_is_waited_for(tmp_path, monkeypatch):
         assert turns + 2 <= len(tries) <= turns + 3
 
 
-def test_a_full_disk_is_a_sentence(get, monkeypatch, tmp_path):
+def test_a_fetch_that_waits_for_another_can_be_cancelled(server, get, tmp_path, monkeypatch):
+    cancelled, waiting = threading.Event(), threading.Event()
+
+    def take_lock(*args, **options):
+        waiting.set()
+        return WeakFileLock(*args, **options)
+
+    monkeypatch.setattr(hub, "WeakFileLock", take_lock)
+    monkeypatch.setattr(cache_module, "LOCK_POLL_S", 0.02)
+    with lock_path(server, tmp_path).open("w") as held, ThreadPoolExecutor() as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fetching = pool.submit(get, cancelled=cancelled)
+        waiting.wait()
+        cancelled.set()
+        assert "was cancelled" in str(fetching.exception())
+        join_fetches()
+    assert contents(get()) == FILES
+
+
+# Disks that cannot be written
+
+
+def test_a_cached_repository_opens_from_a_disk_that_cannot_be_written(server, get, tmp_path):
+    get()
+    server.requests.clear()
+    with read_only(tmp_path):
+        assert contents(get()) == FILES
+    assert server.requests == []
+
+
+def test_a_repository_that_is_not_cached_needs_a_disk_that_can_be_written(get, tmp_path):
+    with read_only(tmp_path):
+        sentence = fail(get)
+    assert "Read-only file system" in sentence
+    assert "check that the cache folder can be written" in sentence
+    assert contents(get()) == FILES
+
+
+def test_a_damaged_file_is_not_used_even_where_it_cannot_be_removed(get, tmp_path):
+    (get() / "model.safetensors").write_bytes(flip(WEIGHTS))
+    with read_only(tmp_path):
+        assert "Read-only file system" in fail(get)
+    assert contents(get()) == FILES
+
+
+@pytest.mark.parametrize("free_bytes", [0, 1, 40_000, len(WEIGHTS) - 1])
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(free_bytes, get, tmp_path):
+    with full(free_bytes):
+        sentence = fail(get)
+    assert "No space left on device" in sentence
+    assert "disk has space" in sentence
+    assert leftovers(tmp_path) == []
+    assert contents(get()) == FILES
+
+
+def test_a_disk_that_is_full_when_a_file_is_put_in_place_is_a_sentence(get, monkeypatch, tmp_path):
     def fill(*_args, **_options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", fill)
-    sentence = fail(get)
-    assert "No space left on device" in sentence
-    assert "disk has space" in sentence
+    assert "disk has space" in fail(get)
     assert leftovers(tmp_path) == []
+
+
+def test_a_cached_repository_opens_from_a_full_disk(get):
+    get()
+    with full(0):
+        assert contents(get()) == FILES

@@ -26,8 +26,9 @@ def add_api(service: PoolFormerService, queue: dict[str, Any]) -> None:
             variant: A row of the table: tiny (CIFAR-10, bundled), s12, s24, s36, m36 or m48 (ImageNet-1k; fetched from
                 the Hub on first use).
         Returns:
-            An object with `variant`, `forward_ms` and `predictions`, a list of {"label", "score"}, best first; scores
-            are softmax probabilities from 0 to 1.
+            An object with `variant`, `forward_ms`, `predictions`, a list of {"label", "score"}, best first, with softmax
+            probabilities from 0 to 1 as scores, and `notes`, a list of sentences about the picture, such as that only
+            the first frame of an animation was used.
         """
         try:
             return as_json(service.classify(_present(image), variant))
@@ -80,7 +81,12 @@ def add_api(service: PoolFormerService, queue: dict[str, Any]) -> None:
 def as_json(result: Classification) -> dict[str, Any]:
     """A classification as plain data."""
     predictions = [{"label": prediction.label, "score": prediction.score} for prediction in result.predictions]
-    return {"variant": result.variant, "forward_ms": round(result.forward_ms, 1), "predictions": predictions}
+    return {
+        "variant": result.variant,
+        "forward_ms": round(result.forward_ms, 1),
+        "predictions": predictions,
+        "notes": list(result.notes),
+    }
 
 
 def _present(image: str | None) -> str:

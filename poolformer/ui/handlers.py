@@ -41,7 +41,7 @@ class Handlers:
             mark,
             self.parts.labels,
             label_scores(result.classification),
-            info(describe_run(result), note),
+            info(describe_run(result), " ".join([*result.classification.notes, note])),
             self.parts.explorer.value_of(result, dataset, example),
         )
 

@@ -92,7 +92,7 @@ def test_a_variant_is_fetched_when_its_row_is_clicked(page, online_app, cat):
     expect(row(page, "s12")).to_have_accessible_name(re.compile("; cached$"))
     assert all(label.startswith("thing ") for label in labels(page))
     expect_result(page)
-    page.reload()
+    page.goto(online_app)
     expect(row(page, "s12")).to_be_checked()  # cached now, so it is the default
     row(page, "tiny").click()
     expect(row(page, "tiny")).to_be_checked()
