@@ -26,8 +26,8 @@ def add_api(service: PoolFormerService, queue: dict[str, Any]) -> None:
             variant: A row of the table: tiny (CIFAR-10, bundled), s12, s24, s36, m36 or m48 (ImageNet-1k; fetched from
                 the Hub on first use).
         Returns:
-            An object with `variant`, `forward_ms`, `predictions`, a list of {"label", "score"}, best first, with softmax
-            probabilities from 0 to 1 as scores, and `notes`, a list of sentences about the picture, such as that only
+            An object with `variant`, `forward_ms`, `predictions`, a list of {"label", "score"}, best first, whose scores
+            are softmax probabilities from 0 to 1, and `notes`, a list of sentences about the picture, such as that only
             the first frame of an animation was used.
         """
         try:
