@@ -26,9 +26,9 @@ def add_api(service: PoolFormerService, queue: dict[str, Any]) -> None:
             variant: A row of the table: tiny (CIFAR-10, bundled), s12, s24, s36, m36 or m48 (ImageNet-1k; fetched from
                 the Hub on first use).
         Returns:
-            An object with `variant`, `forward_ms`, `predictions`, a list of {"label", "score"}, best first, whose scores
-            are softmax probabilities from 0 to 1, and `notes`, a list of sentences about the picture, such as that only
-            the first frame of an animation was used.
+            An object with `variant`, `forward_ms`, `notes` and `predictions`, a list of {"label", "score"}, best first.
+            Scores are softmax probabilities from 0 to 1; notes are sentences about the picture, such as that only the
+            first frame of an animation was used.
         """
         try:
             return as_json(service.classify(_present(image), variant))
