@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -164,7 +165,10 @@ def test_what_a_run_sends_is_among_the_files_that_gradio_removes(service, cat, t
         assert len(paths) == 2
         assert all(any(path in files for files in demo.temp_file_sets) for path in paths)
 
-    asyncio.run(run_twice())  # all of it: Gradio's Blocks take the event loop that they are built in
+    # All of it, since Gradio's Blocks take the event loop that they are built in; in a thread of its own, since the
+    # browser of other tests may have one running in this.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(run_twice())).result()
 
 
 def test_what_a_person_would_not_expect_of_a_picture_is_said_with_the_result(handlers, tmp_path):

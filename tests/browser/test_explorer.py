@@ -72,7 +72,6 @@ def geometries(tiny, cat):
 def test_pointing_changes_similarity_and_asks_the_server_nothing(page, offline_app):
     page.goto(offline_app)
     choose_example(page, "cat")
-    page.context.set_offline(True)
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     choose(page, "View", "Similarity")
@@ -193,11 +192,15 @@ def test_a_picture_of_ones_own_is_not_in_the_link(page, offline_app, tmp_path, c
     assert "example" not in page.url
 
 
-def test_a_value_is_read_with_the_keyboard_alone(page, offline_app):
+def test_a_picture_is_uploaded_and_a_value_read_with_the_keyboard_alone(page, offline_app, tmp_path, cat):
+    Image.open(cat).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "own.png")
     page.goto(offline_app)
-    tab_to(page, "document.activeElement.getAttribute('aria-label')?.startsWith('Example: cat')")
-    page.keyboard.press("Enter")
-    expect_run(page, "cat")
+    expect(page.get_by_role("button", name="Drop an image file here to upload")).to_be_visible()
+    tab_to(page, "document.activeElement.getAttribute('aria-label') === 'Drop an image file here to upload'")
+    with page.expect_file_chooser() as chosen:
+        page.keyboard.press("Enter")
+    chosen.value.set_files(tmp_path / "own.png")
+    expect(explorer(page)).to_have_attribute("data-state", "ready")
     tab_to(page, "document.activeElement.name === 'explorer-view'")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")

@@ -132,7 +132,7 @@ def test_the_table_is_worked_by_keyboard(page, online_app, cat):
     expect(row(page, "s12")).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Space")
-    expect(page.get_by_text(re.compile("^tiny · "))).to_be_visible()
+    expect(page.get_by_text(re.compile("^tiny · 32 × 32 pixels"))).to_be_visible()
 
 
 @pytest.mark.parametrize("name", PUBLISHED[:1])
