@@ -20,6 +20,7 @@ from explorer_page import (
 )
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as OverdueError
 
 from poolformer.images.decode import decode_image
 from poolformer.inspection.receptive_field import stage_geometries
@@ -195,11 +196,7 @@ def test_a_picture_of_ones_own_is_not_in_the_link(page, offline_app, tmp_path, c
 def test_a_picture_is_uploaded_and_a_value_read_with_the_keyboard_alone(page, offline_app, tmp_path, cat):
     Image.open(cat).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "own.png")
     page.goto(offline_app)
-    expect(page.get_by_role("button", name="Drop an image file here to upload")).to_be_visible()
-    tab_to(page, "document.activeElement.getAttribute('aria-label') === 'Drop an image file here to upload'")
-    with page.expect_file_chooser() as chosen:
-        page.keyboard.press("Enter")
-    chosen.value.set_files(tmp_path / "own.png")
+    upload_with_keyboard(page, tmp_path / "own.png")
     expect(explorer(page)).to_have_attribute("data-state", "ready")
     tab_to(page, "document.activeElement.name === 'explorer-view'")
     page.keyboard.press("ArrowRight")
@@ -220,6 +217,22 @@ def test_a_picture_is_uploaded_and_a_value_read_with_the_keyboard_alone(page, of
     expect(spoken).to_have_text(re.compile(f"^Pinned. row {row}, column 1"))
     page.keyboard.press("Escape")
     expect(spoken).to_have_text("No place is chosen.")
+
+
+def upload_with_keyboard(page, path, attempts=5):
+    """Enter on the picture's button, again if need be: it is there before Gradio listens to it."""
+    button = page.get_by_role("button", name="Drop an image file here to upload")
+    for _ in range(attempts):
+        expect(button).to_be_visible()
+        tab_to(page, "document.activeElement.getAttribute('aria-label') === 'Drop an image file here to upload'")
+        try:
+            with page.expect_file_chooser(timeout=5_000) as chosen:
+                page.keyboard.press("Enter")
+        except OverdueError:
+            continue
+        chosen.value.set_files(path)
+        return
+    raise AssertionError("the button for a picture does not open a file chooser")
 
 
 def tab_to(page, is_reached):
