@@ -9,46 +9,39 @@ from __future__ import annotations
 import functools
 import http.server
 import io
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from benchmarks.table import Measure, Row, by_turns, machine, markdown
+from benchmarks.table import Measure, Row, markdown
 from poolformer import PoolFormerForImageClassification
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.inspection.pack import encode_pack
 from poolformer.inspection.stages import inspect_stage
 from poolformer.service import Inspection, PoolFormerService, Run
+from poolformer.training.speed import by_turns, machine
 from poolformer.weights.variants import VARIANTS
+from tests.serving import free_port, serve_app
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = "horse"
 NAMES = ("s12", "m48")
 ROUNDS, PAINTS, MOVES = 15, 9, 120
-START_DEADLINE_S = 180
 OPPONENT = "the panels as PNG"
 
 
 def measure(names: tuple[str, ...] = NAMES) -> list[Row]:
     """All rows."""
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        executable = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as tool:
+        browser = launch_chromium(tool)
         rows = [row for name in names for row in measure_variant(name, Path(temporary), browser)]
         browser.close()
     return rows
@@ -62,7 +55,7 @@ def measure_variant(name: str, temporary: Path, browser: Browser) -> list[Row]:
     run = service.run(ROOT / "assets" / "examples" / f"{EXAMPLE}.jpg", folder.name)
     spent = by_turns({"pack": lambda: encode_pack(run.pack()), "panels": lambda: draw_panels(service, run)}, ROUNDS)
     panels, pack = draw_panels(service, run), encode_pack(run.pack())
-    with served(folder, temporary) as url:
+    with served(temporary, "--checkpoint", str(folder)) as url:
         painted, frames = look(browser, url)
     drawn = paint_panels(browser, panels, temporary / f"{name}-panels")
     return [
@@ -177,36 +170,16 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(checkpoint: Path | None, temporary: Path) -> Iterator[str]:
-    """The address of `python app.py`, with that checkpoint if there is one, caches of its own and no Hub."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    environment = os.environ | {
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(temporary / "gradio"),
-        "HF_HUB_CACHE": str(temporary / "hub"),
-        "HF_HUB_OFFLINE": "1",
-    }
-    command = [sys.executable, "app.py", *(["--checkpoint", str(checkpoint)] if checkpoint else [])]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield wait_until_served(f"http://127.0.0.1:{port}/", process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+def served(temporary: Path, *arguments: str) -> Iterator[str]:
+    """The address of `python app.py` with these arguments, with caches of its own and a Hub that is not there."""
+    with serve_app(temporary, f"http://127.0.0.1:{free_port()}", arguments=arguments) as url:
+        yield url
 
 
-def wait_until_served(url: str, process: subprocess.Popen[bytes]) -> str:
-    """`url`, once something answers there."""
-    deadline = time.monotonic() + START_DEADLINE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urlopen(url, timeout=5):
-                return url
-        except URLError:
-            time.sleep(0.2)
-    raise SystemExit("The demo did not start; run `python app.py` to see why.")
+def launch_chromium(tool: Playwright) -> Browser:
+    """The Chromium of this machine."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    return tool.chromium.launch(executable_path=executable, args=["--no-sandbox"])
 
 
 if __name__ == "__main__":

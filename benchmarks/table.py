@@ -1,13 +1,10 @@
-"""Measuring by turns, and the table that all benchmarks print."""
+"""The table that all benchmarks print."""
 
 from __future__ import annotations
 
-import platform
 import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -47,18 +44,6 @@ class Row:
         return None if self.theirs is None else self.theirs.median / self.ours.median
 
 
-def by_turns(actions: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each action, `rounds` times A B A B, after one unmeasured turn each."""
-    milliseconds: dict[str, list[float]] = {name: [] for name in actions}
-    for turn in range(rounds + 1):
-        for name, action in actions.items():
-            started = time.perf_counter()
-            action()
-            if turn:
-                milliseconds[name].append(1000 * (time.perf_counter() - started))
-    return milliseconds
-
-
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
     lines = ["| what | unit | ours | theirs | theirs is | ratio |", "|---|---|---|---|---|---|"]
@@ -67,12 +52,3 @@ def markdown(rows: Sequence[Row]) -> str:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         lines.append(f"| {row.what} | {row.unit} | {row.ours} | {theirs} | {row.opponent} | {ratio} |")
     return "\n".join(lines)
-
-
-def machine() -> str:
-    """What ran the measurements, in words."""
-    import torch
-
-    return (
-        f"{torch.get_num_threads()} threads of {platform.processor() or platform.machine()}, torch {torch.__version__}"
-    )

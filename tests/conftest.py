@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_server import HubServer
+from hub_server import HubServer, join_fetches, local_network
 from serving import free_port, serve_app
 
 pytest_plugins = ["chromium"]  # not a conftest.py of its own: pytest cannot collect doctests from two of that name
@@ -16,6 +16,22 @@ EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 def cat() -> Path:
     """A picture that tiny and every decoder can read."""
     return EXAMPLES / "cat.jpg"
+
+
+@pytest.fixture
+def quick_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's network alone, and no pauses between two tries."""
+    monkeypatch.setattr("poolformer.weights.transfer.PAUSES_S", (0.0, 0.0))
+    with local_network():
+        yield
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """An empty Hub, asked until the last fetch has ended."""
+    with HubServer() as server:
+        yield server
+    join_fetches()
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ drop_path_rate = 0.2
 name = "Painted Paper"
 citation = "A. Painter: Paper and where it dries."
 """
+MUON_RECIPE = RECIPE.replace("seed = 0", "seed = 0\nmuon_learning_rate = 0.02\nmuon_weight_decay = 0.1")
 
 
 def write_pictures(

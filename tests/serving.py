@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -19,14 +19,17 @@ def free_port() -> int:
     """A TCP port that nothing listens on just now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @contextmanager
-def serve_app(folder: Path, hub_endpoint: str, script: str = "app.py", **settings: str) -> Iterator[str]:
+def serve_app(
+    folder: Path, hub_endpoint: str, script: str = "app.py", arguments: Sequence[str] = (), **settings: str
+) -> Iterator[str]:
     """The address of a running demo whose Hub is `hub_endpoint` and whose caches lie in `folder`.
 
-    `script` is relative to the repository; `settings` are more environment variables.
+    `script` is relative to the repository, and is called with `arguments`; `settings` are more environment variables.
     """
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
@@ -41,7 +44,7 @@ def serve_app(folder: Path, hub_endpoint: str, script: str = "app.py", **setting
     }
     with (folder / "app.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, script], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, script, *arguments], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             yield _wait_until_served(f"http://127.0.0.1:{port}/", process, folder / "app.log")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from checkpoints import SMALL, assert_same_logits, build_oracle, write_checkpoint
 from hub_faults import hang, refuse
-from hub_server import HubServer, join_fetches, local_network
+from hub_server import local_network
 from safetensors.torch import load_file, save_file
 
 from poolformer.errors import HubUnreachableError, UnknownVariantError, WeightsError
@@ -34,13 +34,6 @@ def scratch():
     """A folder that is gone after the test, because the larger checkpoints would fill a disk."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-    join_fetches()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from hub_faults import answer_page, hang, redirect_to_page, refuse
-from hub_server import HubServer, join_fetches, local_network
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 
 from poolformer.errors import HubUnreachableError, WeightsError
@@ -21,19 +20,12 @@ REPO = "someone/poolformer"
 FILES = {"config.json": b"{}", "preprocessor_config.json": b"[]", "model.safetensors": os.urandom(100_000)}
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """This machine's network, and no pauses between two tries."""
-    monkeypatch.setattr(transfer, "PAUSES_S", (0.0, 0.0))
-    with local_network():
-        yield
+pytestmark = pytest.mark.usefixtures("quick_network")
 
 
 @pytest.fixture
-def server():
-    with HubServer() as server:
-        yield server
-    join_fetches()
+def server(hub):
+    return hub
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from disks import full, read_only
 from hub_faults import answer_page, cut, hang, redirect_to_page, refuse, spoil, stall
-from hub_server import HubServer, join_fetches, local_network
+from hub_server import join_fetches
 from huggingface_hub.utils import WeakFileLock
 
 from poolformer.errors import HubUnreachableError, WeightsError
@@ -25,12 +25,7 @@ WEIGHTS = FILES["model.safetensors"]
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """This machine's network, and no pauses between two tries."""
-    monkeypatch.setattr(transfer, "PAUSES_S", (0.0, 0.0))
-    with local_network():
-        yield
+pytestmark = pytest.mark.usefixtures("quick_network")
 
 
 @pytest.fixture
@@ -42,15 +37,13 @@ def impatient(monkeypatch):
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(hub, tmp_path):
     folder = tmp_path / "published"
     folder.mkdir()
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    with HubServer() as server:
-        server.publish(REPO, folder)
-        yield server
-    join_fetches()
+    hub.publish(REPO, folder)
+    return hub
 
 
 @pytest.fixture

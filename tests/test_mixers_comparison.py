@@ -5,7 +5,7 @@ import re
 import statistics
 
 import pytest
-from painted import RECIPE, write_pictures
+from painted import MUON_RECIPE, write_pictures, write_recipe
 from safetensors.torch import load_file
 
 from poolformer.__main__ import main
@@ -23,9 +23,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recipe") / "small.toml"
-    path.write_text(RECIPE.replace("seed = 0", "seed = 0\nmuon_learning_rate = 0.02\nmuon_weight_decay = 0.1"))
-    return path
+    return write_recipe(tmp_path_factory.mktemp("recipe"), MUON_RECIPE)
 
 
 def compare(pictures, recipe, out):
@@ -104,6 +102,18 @@ def test_an_interrupted_comparison_trains_only_what_is_missing(tmp_path, monkeyp
     for mixer in MIXERS:
         expected, found = (load_file(folder / mixer / "model.safetensors") for folder in (compared, tmp_path / "out"))
         assert all(expected[key].equal(found[key]) for key in expected)
+
+
+def test_a_finished_comparison_is_refused_and_left_alone(pictures, recipe, compared, capsys):
+    before = (compared / "results.json").read_bytes()
+    assert compare(pictures, recipe, compared) == 1
+    assert "holds a finished comparison; choose another --out" in capsys.readouterr().err
+    assert (compared / "results.json").read_bytes() == before
+
+
+def test_no_run_at_all_is_refused(tmp_path, pictures, capsys):
+    assert main(["mixers", "--data", str(pictures), "--out", str(tmp_path / "out"), "--seeds", "0"]) == 1
+    assert "--seeds is 0; each mixer needs at least 1 run." in capsys.readouterr().err
 
 
 def test_a_single_seed_has_no_spread():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from hub_faults import hang, refuse
-from hub_server import HubServer, join_fetches, local_network
+from hub_server import local_network
 from hub_uploads import COMMIT
 from huggingface_hub import constants
 
@@ -24,13 +24,6 @@ def _older_protocol(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     with local_network():
         yield
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-    join_fetches()
 
 
 @pytest.fixture

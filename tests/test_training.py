@@ -3,26 +3,23 @@
 import dataclasses
 import datetime
 import json
-import math
 import shutil
 
 import numpy as np
 import pytest
 import torch
 import transformers
-from painted import RECIPE, SIZE_PX, read_log, train, write_pictures, write_recipe
+from painted import MUON_RECIPE, RECIPE, SIZE_PX, read_log, train, write_pictures, write_recipe
 from PIL import Image
 from safetensors.torch import load_file
 
 from poolformer.__main__ import main
 from poolformer.errors import ConfigError, ImageError
 from poolformer.images.processing import PoolFormerImageProcessorPil
-from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
 from poolformer.training import data as data_module
 from poolformer.training.data import augment, load_split, load_splits, normalise
 from poolformer.training.files import list_split
 from poolformer.training.loop import Trainer
-from poolformer.training.optimizers import KernelMuon, one_cycle
 from poolformer.training.recipe import load_recipe
 from poolformer.weights.checkpoint import load_checkpoint
 
@@ -142,6 +139,14 @@ def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path, monkeypatch, pict
     assert train(pictures, out, "--recipe", recipe) == 0
     assert_same_weights(trained, out)
     assert not (out / "training.pt").exists()
+
+
+def test_an_interrupted_muon_run_ends_as_one_that_was_not(tmp_path, monkeypatch, pictures):
+    recipe = write_recipe(tmp_path, MUON_RECIPE)
+    assert train(pictures, tmp_path / "whole", "--recipe", recipe) == 0
+    interrupted_after_one_epoch(monkeypatch, pictures, tmp_path / "resumed", "--recipe", recipe)
+    assert train(pictures, tmp_path / "resumed", "--recipe", recipe) == 0
+    assert_same_weights(tmp_path / "whole", tmp_path / "resumed")
 
 
 def test_a_state_without_the_later_fields_continues(tmp_path, monkeypatch, pictures, recipe, trained):
@@ -370,51 +375,6 @@ def test_augmentation_is_drawn_from_its_generator():
 # --- schedule and decay
 
 
-def test_the_learning_rate_is_one_cycle():
-    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
-    scheduler, steps, peak = one_cycle(optimizer, 0.1, 20, 0.25), 20, 0.1
-    rates = []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-
-    def cosine(start, end, share):
-        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-    top = 0.25 * steps - 1  # the step with the peak
-    expected = [
-        cosine(peak / 25, peak, i / top) if i <= top else cosine(peak, peak / 25e4, (i - top) / (steps - 1 - top))
-        for i in range(steps)
-    ]
-    assert rates == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("steps", "warmup"), [(1, 0.0), (1, 0.5), (5, 0.2), (2, 0.5), (4, 0.25)])
-def test_runs_of_very_few_steps_have_a_schedule(steps, warmup):
-    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
-    scheduler = one_cycle(optimizer, 0.1, steps, warmup)
-    for _ in range(steps):
-        assert 0 <= optimizer.param_groups[0]["lr"] <= 0.1
-        optimizer.step()
-        scheduler.step()
-
-
-def test_only_matrices_and_kernels_decay(tmp_path, recipe, processor):
-    model = PoolFormerForImageClassification(PoolFormerConfig(depths=[1] * 4, hidden_sizes=[4] * 4, num_labels=3))
-    trainer = Trainer(model, load_recipe(str(recipe)), processor, tmp_path, torch.device("cpu"))
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decay = {
-        names[id(p)]: group["weight_decay"]
-        for group in trainer.optimizers.optimizers[0].param_groups
-        for p in group["params"]
-    }
-    assert decay.keys() == set(names.values())
-    for name, value in decay.items():
-        is_matrix = name.endswith("weight") and "norm" not in name
-        assert value == (0.05 if is_matrix else 0.0), name
-
-
 # --- recipes
 
 
@@ -431,6 +391,7 @@ def test_bundled_recipes_can_be_used(name):
         (RECIPE.replace("epochs = 3", "epochs = 0"), "epochs is 0; it must be above 0"),
         (RECIPE.replace("shift_px = 2", "shift_px = 16"), "shift_px is 16; it must be below image_size_px"),
         (RECIPE.replace("seed = 0", "seed = 0\nvalidation_fraction = 1.0"), "validation_fraction is 1.0"),
+        (MUON_RECIPE.replace("0.02", "-0.02"), "muon_learning_rate is -0.02; it must be at least 0"),
         (RECIPE.replace("seed = 0", "speed = 0"), r"unknown keys \['speed'\], missing keys \['seed'\]"),
         ("name = ", "small.toml is not valid TOML"),
     ],
@@ -464,45 +425,3 @@ def test_a_restarted_cycle_rises_to_half_the_peak_and_resumes_as_if_never_interr
     assert load_recipe(str(recipe)).cycle_of(1) == (0, 2, 1)
     assert load_recipe(str(recipe)).cycle_of(3) == (2, 4, 0.5)
     assert load_recipe(str(recipe), epochs=2).cycle_of(1) == (0, 2, 1)
-
-
-# --- Muon
-
-
-def muon_recipe(tmp_path):
-    path = tmp_path / "muon.toml"
-    path.write_text(RECIPE.replace("seed = 0", "seed = 0\nmuon_learning_rate = 0.02\nmuon_weight_decay = 0.1"))
-    return path
-
-
-def test_a_muon_step_moves_the_kernel_itself_by_an_orthogonal_matrix_of_the_gradient():
-    torch.manual_seed(0)
-    kernel = torch.nn.Parameter(torch.randn(6, 4, 3, 3).to(memory_format=torch.channels_last))
-    before, gradient = kernel.detach().clone(), torch.randn(6, 4, 3, 3)
-    kernel.grad = gradient
-    KernelMuon([kernel], lr=0.1, weight_decay=0.0).step()
-    moved = (kernel.detach() - before).permute(0, 2, 3, 1).flatten(1)
-    u, _, v = torch.linalg.svd(gradient.permute(0, 2, 3, 1).flatten(1), full_matrices=False)
-    along = torch.diagonal(u.T @ moved @ v.T)
-    # Newton and Schulz's iteration leaves singular values between about 0.7 and 1.2 instead of exactly 1.
-    assert (along < -0.06).all()
-    assert (along > -0.13).all()
-    assert torch.linalg.matrix_norm(moved - u @ torch.diag(along) @ v) < 0.02
-
-
-def test_muon_gets_the_kernels_and_adamw_the_rest(tmp_path, processor):
-    model = PoolFormerForImageClassification(PoolFormerConfig(depths=[1] * 4, hidden_sizes=[4] * 4, num_labels=3))
-    trainer = Trainer(model, load_recipe(str(muon_recipe(tmp_path))), processor, tmp_path, torch.device("cpu"))
-    muon, adamw = trainer.optimizers.optimizers
-    kernels = [p for p in model.parameters() if p.ndim == 4]
-    assert {p.data_ptr() for p in muon.param_groups[0]["params"]} == {p.data_ptr() for p in kernels}
-    others = {id(p) for group in adamw.param_groups for p in group["params"]}
-    assert others == {id(p) for p in model.parameters()} - {id(p) for p in kernels}
-
-
-def test_an_interrupted_muon_run_ends_as_one_that_was_not(tmp_path, monkeypatch, pictures):
-    recipe = muon_recipe(tmp_path)
-    assert train(pictures, tmp_path / "whole", "--recipe", recipe) == 0
-    interrupted_after_one_epoch(monkeypatch, pictures, tmp_path / "resumed", "--recipe", recipe)
-    assert train(pictures, tmp_path / "resumed", "--recipe", recipe) == 0
-    assert_same_weights(tmp_path / "whole", tmp_path / "resumed")

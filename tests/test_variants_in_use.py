@@ -9,29 +9,14 @@ import torch
 from checkpoints import SMALL, build_oracle, write_checkpoint
 from disks import full, read_only
 from hub_faults import answer_page, cut, refuse, spoil
-from hub_server import HubServer, join_fetches, local_network
 from safetensors.torch import load_file, save_file
 from test_checkpoint import Payload
 
 from poolformer.errors import PoolFormerError
 from poolformer.service import PoolFormerService
-from poolformer.weights import transfer
 from poolformer.weights.checkpoint import load_checkpoint
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """This machine's network, and no pauses between two tries."""
-    monkeypatch.setattr(transfer, "PAUSES_S", (0.0, 0.0))
-    with local_network():
-        yield
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-    join_fetches()
+pytestmark = pytest.mark.usefixtures("quick_network")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parents[1]))
 
-from benchmarks.explorer import EXAMPLE, served  # noqa: E402
+from benchmarks.explorer import EXAMPLE, launch_chromium, served  # noqa: E402
 
 PLACE = (0.5, 0.42)  # of the first stage's map, where the pointer rests
 FRAME_MS, MOVING_WIDTH_PX = 90, 960
@@ -28,9 +27,8 @@ FRAME_MS, MOVING_WIDTH_PX = 90, 960
 
 def main() -> None:
     """Writes all pictures."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as temporary, served(None, Path(temporary)) as url, sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with tempfile.TemporaryDirectory() as temporary, served(Path(temporary)) as url, sync_playwright() as tool:
+        browser = launch_chromium(tool)
         for theme in ("light", "dark"):
             for width in (1280, 390):
                 page = open_page(browser, url, theme, width)

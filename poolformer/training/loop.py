@@ -145,13 +145,7 @@ class Trainer:
         name, data = ("test_top1", splits.test) if splits.validation is None else ("validation_top1", splits.validation)
         return {name: accuracy(self.model, data, self.processor, self.precision)}
 
-    def _train_epoch(
-        self,
-        train: LabelledImages,
-        epoch: int,
-        batch_size: int,
-        steps: int,
-    ) -> float:
+    def _train_epoch(self, train: LabelledImages, epoch: int, batch_size: int, steps: int) -> float:
         recipe, total = self.recipe, torch.zeros((), device=self.device)
         torch.manual_seed(recipe.seed + epoch)
         generator = torch.Generator().manual_seed(recipe.seed + epoch)

@@ -5,35 +5,31 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import platform
 import shlex
 import shutil
-import statistics
-import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-import torch
-
-from poolformer.nn import PoolFormerForImageClassification
+from poolformer.errors import ConfigError, WeightsError
 from poolformer.nn.cost import frozen_count, mac_count, parameter_count
 from poolformer.nn.mixers import MIXERS
 from poolformer.training.command import add_run_arguments, run_recipe
 from poolformer.training.data import load_splits
 from poolformer.training.loop import STATE_NAME
-from poolformer.training.mixers_report import MixerRow, write_report
+from poolformer.training.mixers_report import RESULTS_NAME, TABLE_NAME, MixerRow, write_report
 from poolformer.training.network import build_processor
 from poolformer.training.recipe import Recipe, load_recipe
+from poolformer.training.speed import images_per_second, machine
 from poolformer.weights.checkpoint import load_checkpoint
 from poolformer.weights.variants import METRICS_NAME
 
-SPEED_BATCH, SPEED_ROUNDS = 64, 20  # pictures in one timed forward pass; passes of each mixer, in turn
 RUNS_NAME = "runs"
 
 
 def add_mixers_arguments(parser: ArgumentParser) -> None:
     """The options of `mixers`."""
     add_run_arguments(parser)
+    parser.set_defaults(init=None)  # every run starts from random weights
     parser.add_argument("--recipe", default="mixers", help="a bundled recipe's name or a TOML file (default: mixers)")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each mixer (default: 3)")
@@ -48,10 +44,13 @@ def compare_mixers(args: Namespace, argv: list[str]) -> int:
     Raises:
         PoolFormerError: data, recipe or output folder cannot be used.
     """
+    if args.seeds < 1:
+        raise ConfigError(f"--seeds is {args.seeds}; each mixer needs at least 1 run.")
+    if (args.out / RESULTS_NAME).exists():
+        raise WeightsError(f"{args.out} holds a finished comparison; choose another --out, or remove it first.")
     recipe = load_recipe(args.recipe, epochs=args.epochs)
     processor = build_processor(recipe, None)
     splits = load_splits(args.data, processor, recipe.validation_fraction, recipe.seed)
-    args.init = None
     for seed in range(recipe.seed, recipe.seed + args.seeds):
         for mixer in MIXERS:
             folder = args.out / RUNS_NAME / f"{mixer}-{seed}"
@@ -73,12 +72,12 @@ def compare_mixers(args: Namespace, argv: list[str]) -> int:
             "test_images": len(splits.test),
             "date": datetime.date.today().isoformat(),
             "command": f"python -m poolformer {shlex.join(argv)}",
-            "machine": f"{torch.get_num_threads()} threads, {platform.machine()}, torch {torch.__version__}",
+            "machine": machine(),
             "recipe": dataclasses.asdict(recipe),
         },
     )
     shutil.rmtree(args.out / RUNS_NAME)
-    print((args.out / "README.md").read_text(encoding="utf-8"))
+    print((args.out / TABLE_NAME).read_text(encoding="utf-8"))
     return 0
 
 
@@ -101,17 +100,3 @@ def _row(out: Path, recipe: Recipe, mixer: str, seeds: int, speed: float) -> Mix
         macs=mac_count(config, recipe.image_size_px, recipe.image_size_px).total,
         images_per_second=speed,
     )
-
-
-@torch.inference_mode()
-def images_per_second(models: dict[str, PoolFormerForImageClassification], size_px: int) -> dict[str, float]:
-    """Pictures a second of each model in float32: the median of batches in turn with the other models."""
-    x = torch.rand(SPEED_BATCH, 3, size_px, size_px)
-    seconds: dict[str, list[float]] = {name: [] for name in models}
-    for round_ in range(SPEED_ROUNDS + 1):
-        for name, model in models.items():
-            started = time.perf_counter()
-            model(x)
-            if round_:  # The first pass allocates what the others use again.
-                seconds[name].append(time.perf_counter() - started)
-    return {name: SPEED_BATCH / statistics.median(times) for name, times in seconds.items()}

@@ -66,9 +66,8 @@ LIMITS = """## What this can show, and what it cannot
 
 All runs differ in the token mixer and the seed alone, so a difference well beyond the spread is the mixer's, *in this
 setting*: a network of a few hundred thousand parameters, pictures of 32 x 32 pixels, few epochs, one optimiser whose
-settings were chosen with pooling. That even the identity, which mixes nothing inside a block, learns to tell most
-pictures shows the paper's claim in small: the patch embeddings see neighbours, and the rest of the MetaFormer does the
-work.
+settings were chosen with pooling. The identity is the paper's claim in small: it mixes nothing inside a block, so what
+it gets right is the work of the patch embeddings, which see neighbours, and of the rest of the MetaFormer.
 
 It cannot show how the mixers compare at ImageNet's size. Short training favours what has a prior built in over what has
 to be learnt, so attention, which starts without any notion of place and has no position embeddings here, gets less than

@@ -55,6 +55,9 @@ class Recipe:
         for name in ("warmup_fraction", "label_smoothing", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be at least 0 and below 1.")
+        for name in ("muon_learning_rate", "muon_weight_decay"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be at least 0.")
         for name in ("shift_px", "cutout_px"):
             if not 0 <= getattr(self, name) < self.image_size_px:
                 raise ConfigError(f"The recipe's {name} is {getattr(self, name)}; it must be below image_size_px.")
