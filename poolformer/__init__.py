@@ -5,28 +5,31 @@ The public names are imported on first use, so that `import poolformer` costs no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOME = dict.fromkeys(
-    (
-        "PoolFormerConfig",
-        "PoolFormerForImageClassification",
-        "PoolFormerImageProcessor",
-        "PoolFormerImageProcessorPil",
-        "PoolFormerModel",
-        "PoolFormerPreTrainedModel",
-    ),
-    "poolformer.weights.pretrained",
-)
+from poolformer.lazy import names_from
 
-__all__ = sorted(_HOME)
+if TYPE_CHECKING:
+    from poolformer.weights.pretrained import (
+        PoolFormerConfig,
+        PoolFormerForImageClassification,
+        PoolFormerImageProcessor,
+        PoolFormerImageProcessorPil,
+        PoolFormerModel,
+        PoolFormerPreTrainedModel,
+    )
 
+__all__ = [
+    "PoolFormerConfig",
+    "PoolFormerForImageClassification",
+    "PoolFormerImageProcessor",
+    "PoolFormerImageProcessorPil",
+    "PoolFormerModel",
+    "PoolFormerPreTrainedModel",
+]
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, dict.fromkeys(__all__, "poolformer.weights.pretrained"))
 
 
 def __dir__() -> list[str]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 
 from poolformer.errors import ImageError
 
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import TypeIs
+
 Array = npt.NDArray[Any]
-ArrayOrTensor = TypeVar("ArrayOrTensor", Array, torch.Tensor)
+ArrayOrTensor = TypeVar("ArrayOrTensor", Array, "torch.Tensor")
 CHANNEL_COUNTS = (1, 3, 4)
+
+
+def is_tensor(value: object) -> TypeIs[torch.Tensor]:
+    """Whether `value` is a torch tensor. torch takes seconds to import; before somebody has done so nothing is one."""
+    tensor_class = getattr(sys.modules.get("torch"), "Tensor", None)
+    return tensor_class is not None and isinstance(value, tensor_class)
 
 
 def flatten_images(images: Any) -> list[Any]:
@@ -30,7 +40,7 @@ def flatten_images(images: Any) -> list[Any]:
     if isinstance(images, Image.Image):
         if 0 in images.size:
             raise ImageError(f"A picture of {images.width} x {images.height} pixels is empty; give one with pixels.")
-    elif isinstance(images, (np.ndarray, torch.Tensor)):
+    elif isinstance(images, np.ndarray) or is_tensor(images):
         _check_array(images)
     else:
         raise ImageError(
@@ -46,7 +56,7 @@ def _check_array(array: Array | torch.Tensor) -> None:
             f"An array of shape {tuple(array.shape)} is no picture; it must have 2 dimensions (grey), 3 (channels "
             "first or last) or 4 (a batch), none of them 0."
         )
-    numeric = not array.is_complex() if isinstance(array, torch.Tensor) else array.dtype.kind in "buif"
+    numeric = array.dtype.kind in "buif" if isinstance(array, np.ndarray) else not array.is_complex()
     if not numeric:
         raise ImageError(f"An array of type {array.dtype} is no picture; it must hold whole numbers or floats.")
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from poolformer.errors import ImageError
+from poolformer.images.arrays import is_tensor
+
+if TYPE_CHECKING:
+    import torch
 
 
 class BatchFeature(dict[str, Any]):
     """A processor's result: `pixel_values` by key and by attribute, so that `model(**features)` works.
 
+    >>> import torch
     >>> features = BatchFeature(pixel_values=torch.zeros(1, 3, 8, 8))
     >>> features.to(torch.float16).pixel_values.dtype
     torch.float16
@@ -28,7 +32,7 @@ class BatchFeature(dict[str, Any]):
 
         As in `transformers`, tensors of whole numbers are moved but not cast.
         """
-        device = torch.device(kwargs["device"]) if kwargs.get("device") is not None else _device_of(args)
+        device = _device_of(args, kwargs)
         for name, value in self.items():
             if isinstance(value, list):
                 self[name] = [_moved(entry, device, args, kwargs) for entry in value]
@@ -37,12 +41,17 @@ class BatchFeature(dict[str, Any]):
         return self
 
 
-def _device_of(args: tuple[Any, ...]) -> torch.device | None:
+def _device_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.device | None:
+    """The device among the arguments of `torch.Tensor.to`, if there is one."""
+    import torch
+
+    if kwargs.get("device") is not None:
+        return torch.device(kwargs["device"])
     return torch.device(args[0]) if args and isinstance(args[0], (str, int, torch.device)) else None
 
 
 def _moved(value: Any, device: torch.device | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not isinstance(value, torch.Tensor):
+    if not is_tensor(value):
         return value
     if value.is_floating_point():
         return value.to(*args, **kwargs)
@@ -66,8 +75,19 @@ def gather(values: list[Any], return_tensors: str | None) -> Any:
             f"Pictures of the shapes {', '.join(map(str, shapes))} do not fit one batch; "
             "crop them with do_center_crop=True, or use return_tensors=None for a list."
         )
-    concatenate: Any = torch.cat if isinstance(batches[0], torch.Tensor) else np.concatenate
-    whole = batches[0] if len(batches) == 1 else concatenate(batches)
+    whole = batches[0] if len(batches) == 1 else _joined(batches)
     if return_tensors == "np":
-        return whole.cpu().numpy() if isinstance(whole, torch.Tensor) else whole
-    return whole if isinstance(whole, torch.Tensor) else torch.from_numpy(whole)
+        return whole.cpu().numpy() if is_tensor(whole) else whole
+    if is_tensor(whole):
+        return whole
+    import torch
+
+    return torch.from_numpy(whole)
+
+
+def _joined(batches: list[Any]) -> Any:
+    if not is_tensor(batches[0]):
+        return np.concatenate(batches)
+    import torch
+
+    return torch.cat(batches)

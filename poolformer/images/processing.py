@@ -1,14 +1,18 @@
-"""The two image processors: pictures in, the network's pixel_values out, with PIL and numpy or with torch."""
+"""The image processors: pictures in, the network's pixel_values out. Here with PIL and numpy, and what both share.
+
+The one with torch is in `poolformer.images.tensor_processing`, and importable from here. torch takes seconds to import,
+and is imported for it alone, or for the first `return_tensors="pt"`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from PIL import Image
 
 from poolformer.errors import ConfigError, ImageError
@@ -19,13 +23,20 @@ from poolformer.images.arrays import (
     bytes_to_pil,
     channels_first,
     flatten_images,
+    is_tensor,
     pil_to_rgb,
     to_bytes,
 )
 from poolformer.images.batch import BatchFeature, gather
 from poolformer.images.geometry import CropWindow, centre_window, resized_size
-from poolformer.images.options import ProcessorOptions, refuse
-from poolformer.images.resampling import TORCH_MODES, resize_tensor
+from poolformer.images.options import ProcessorOptions
+from poolformer.images.resized_part import resized_part
+from poolformer.lazy import names_from
+
+if TYPE_CHECKING:
+    import torch
+
+    from poolformer.images.tensor_processing import PoolFormerImageProcessor as PoolFormerImageProcessor
 
 # The modes that PIL gives back when it reads their numpy array: only these may skip the way through an array, which is
 # what `transformers` resizes.
@@ -68,17 +79,23 @@ class ImageProcessor(ProcessorOptions, Generic[ArrayOrTensor], ABC):
         Raises:
             ImageError: an input that is not one picture, or not of 8 bits.
         """
+        return bytes_to_pil(_shown(self._with(overrides)._only_view(image)))
+
+    def view_and_values(self, image: Any, **overrides: Any) -> tuple[npt.NDArray[np.uint8], torch.Tensor]:
+        """What the network sees of one 8-bit picture, (H, W, C), and its float32 pixel_values, (1, C, H, W).
+
+        The same as `crop` and calling the processor, but resized once. Raises as `crop`.
+        """
         options = self._with(overrides)
+        view = options._only_view(image)
+        picture = np.ascontiguousarray(np.moveaxis(_shown(view), 0, -1))  # (C, H, W) -> (H, W, C)
+        return picture, gather([options._scale(view)], "pt")
+
+    def _only_view(self, image: Any) -> ArrayOrTensor:
         pictures = flatten_images(image)
         if len(pictures) > 1 or getattr(pictures[0], "ndim", 3) == 4:
             raise ImageError("The crop of several pictures was asked for; give one picture at a time.")
-        view = options._view(pictures[0])
-        pixels = view.cpu().numpy() if isinstance(view, torch.Tensor) else view
-        if pixels.dtype != np.uint8:
-            raise ImageError(
-                f"The crop of a picture of type {pixels.dtype} cannot be shown; give one of 8 bits (uint8)."
-            )
-        return bytes_to_pil(pixels)
+        return self._view(pictures[0])
 
     def _with(self, overrides: dict[str, Any]) -> Self:
         # Made anew even without overrides, so that an attribute assigned since is checked before it is used.
@@ -122,7 +139,7 @@ class ImageProcessor(ProcessorOptions, Generic[ArrayOrTensor], ABC):
 
     @abstractmethod
     def _resize(self, image: Any) -> ArrayOrTensor:
-        """The picture opened and resized, (..., C, H, W)."""
+        """The picture opened and resized, (..., C, H, W), or the part of it that the centre crop keeps."""
 
     @abstractmethod
     def _padded(self, view: ArrayOrTensor, window: CropWindow) -> ArrayOrTensor:
@@ -156,7 +173,7 @@ class PoolFormerImageProcessorPil(ImageProcessor[Array]):
     def _open(self, image: Any) -> Array:
         if isinstance(image, Image.Image):
             return channels_first(np.asarray(pil_to_rgb(image) if self.do_convert_rgb else image), "channels_last")
-        array: Array = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else image
+        array: Array = image.detach().cpu().numpy() if is_tensor(image) else image
         array = channels_first(array, self.input_data_format)
         return array_to_rgb(array) if self.do_convert_rgb else array
 
@@ -168,7 +185,11 @@ class PoolFormerImageProcessorPil(ImageProcessor[Array]):
             pixels, stretched = to_bytes(self._open(image))
             image = bytes_to_pil(pixels)
         height, width = self._target_size(image.height, image.width)
-        resized = channels_first(np.asarray(image.resize((width, height), self.resample)), "channels_last")
+        rows, columns = slice(0, height), slice(0, width)
+        if self.do_center_crop:
+            rows, columns = centre_window(height, width, self.crop_size, self.pads_extra_before).source
+        part = resized_part(image, (width, height), Image.Resampling(self.resample), rows, columns)
+        resized = channels_first(np.asarray(part), "channels_last")
         return _multiplied(resized, 1 / 255) if stretched else resized
 
     def _padded(self, view: Array, window: CropWindow) -> Array:
@@ -199,67 +220,18 @@ class PoolFormerImageProcessorPil(ImageProcessor[Array]):
         return pixels
 
 
-@dataclass(kw_only=True)
-class PoolFormerImageProcessor(ImageProcessor[torch.Tensor]):
-    """Pictures to `pixel_values` with torch, on the device that the pictures are on, or on `device`.
-
-    The options are those of `ProcessorOptions`, without the filters box and hamming. Pictures of whole numbers are
-    resized in 8 bits: shrunk, they agree with `PoolFormerImageProcessorPil` within one grey level (enlarged: see
-    `poolformer.images.resampling`; nearest: the two may take different neighbours where two are equally near). Floats
-    are resized as floats.
-    A batch tensor stays whole; a list costs what its pictures cost one by one.
-
-    >>> processor = PoolFormerImageProcessor(crop_size={"height": 192, "width": 256})
-    >>> processor(torch.zeros(2, 3, 300, 400, dtype=torch.uint8), return_tensors="pt").pixel_values.shape
-    torch.Size([2, 3, 192, 256])
-    """
-
-    pads_extra_before = False
-
-    device: str | int | torch.device | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.do_resize and self.resample not in TORCH_MODES:
-            known = ", ".join(f"{filter_.value} ({filter_.name.lower()})" for filter_ in sorted(TORCH_MODES))
-            refuse("resample", int(self.resample), f"one of {known}; box and hamming need PoolFormerImageProcessorPil")
-
-    def _parts(self, entry: Any) -> list[Any]:
-        return [entry]
-
-    def _open(self, image: Any) -> torch.Tensor:
-        layout = self.input_data_format
-        if isinstance(image, Image.Image):
-            image, layout = np.array(pil_to_rgb(image) if self.do_convert_rgb else image), "channels_last"
-        if isinstance(image, np.ndarray):
-            image = torch.from_numpy(np.require(image, image.dtype.newbyteorder("="), ["C", "W"]))
-        pixels: torch.Tensor = channels_first(image if self.device is None else image.to(self.device), layout)
-        return array_to_rgb(pixels) if self.do_convert_rgb else pixels
-
-    def _resize(self, image: Any) -> torch.Tensor:
-        pixels = self._open(image)
-        height, width = pixels.shape[-2:]
-        return resize_tensor(pixels, *self._target_size(height, width), Image.Resampling(self.resample))
-
-    def _padded(self, view: torch.Tensor, window: CropWindow) -> torch.Tensor:
-        canvas = view.new_zeros((*view.shape[:-2], window.height_px, window.width_px))
-        canvas[..., window.target[0], window.target[1]] = view
-        return canvas
-
-    def _scale(self, pixels: torch.Tensor) -> torch.Tensor:
-        if not self.do_normalize:
-            return pixels * self.rescale_factor if self.do_rescale else pixels.contiguous()
-        self._check_channels(pixels.shape[-3])
-        mean, std = (
-            torch.tensor(v, dtype=torch.float32, device=pixels.device).reshape(-1, 1, 1)
-            for v in (self.image_mean, self.image_std)
-        )
-        if self.do_rescale:
-            # Folded into the normalisation, as in `transformers`: one pass over the pixels fewer.
-            mean, std = mean * (1 / self.rescale_factor), std * (1 / self.rescale_factor)
-        return pixels.to(torch.float32).sub(mean).div_(std).contiguous()
+def _shown(view: Array | torch.Tensor) -> npt.NDArray[np.uint8]:
+    """A view (C, H, W) that can be looked at, as an array."""
+    pixels: Array = view.cpu().numpy() if is_tensor(view) else view
+    if pixels.dtype != np.uint8:
+        raise ImageError(f"The crop of a picture of type {pixels.dtype} cannot be shown; give one of 8 bits (uint8).")
+    return pixels
 
 
 def _multiplied(pixels: Array, factor: float) -> Array:
     # In float64 and back, as in `transformers`, so that results agree to the last bit.
     return (pixels.astype(np.float64) * factor).astype(np.float32)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, {"PoolFormerImageProcessor": "poolformer.images.tensor_processing"})
