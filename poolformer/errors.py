@@ -23,3 +23,7 @@ class UnknownVariantError(WeightsError, ValueError):
 
 class HubUnreachableError(WeightsError):
     """The Hub could not be reached, so a checkpoint that is not in the cache cannot be fetched now."""
+
+
+class CancelledError(PoolFormerError):
+    """Work that nobody waits for any more: whoever asked has left."""

@@ -1,34 +1,35 @@
 """One object behind every surface: the page, the named API and the command line ask it, and it asks the network.
 
-It holds the loaded models within a budget of bytes and runs one forward pass at a time, each on all cores. It keeps
-nothing of any caller.
+It holds the loaded models within a budget of bytes and runs one forward pass at a time, each on all cores, for up to a
+few pictures together. It keeps nothing of any caller. What needs torch is imported with the first picture, or by
+`warm_up`: a page can be served long before.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from poolformer.errors import ConfigError, UnknownVariantError, WeightsError
-from poolformer.images.decode import decode_with_notes
-from poolformer.inspection.attribution import ClassEvidence, class_evidence
-from poolformer.inspection.export import encode_stages
-from poolformer.inspection.maps import value_range
-from poolformer.inspection.pack import Pack, quantise
-from poolformer.inspection.receptive_field import StageGeometry, cell_centres, stage_geometries
-from poolformer.inspection.stages import StageInspection, inspect_stage
-from poolformer.render.colormaps import Picture
-from poolformer.render.panel import StagePanel, stage_panel
-from poolformer.weights.checkpoint import Availability, Checkpoint, availability, load_checkpoint
+from poolformer.weights.availability import Availability, availability
 from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, Variant, folder_variant, variant
 
+if TYPE_CHECKING:
+    from poolformer.inference.engine import Answer, Engine
+    from poolformer.inference.loading import ReadyVariant
+    from poolformer.inspection.attribution import ClassEvidence
+    from poolformer.inspection.pack import Pack
+    from poolformer.inspection.receptive_field import StageGeometry
+    from poolformer.inspection.stages import StageInspection
+    from poolformer.render.panel import StagePanel
+
+Picture = npt.NDArray[np.uint8]
 TOP_COUNT = 5
 CACHE_BUDGET_BYTES = 1 << 30  # all five variants are 0.78 GB in float32; together with tiny they stay loaded
 PREFERRED_NAME = "s12"  # the smallest ImageNet model: shown first once it has been fetched
@@ -47,12 +48,14 @@ class Prediction:
 class Classification:
     """The most probable labels, best first, and the milliseconds that the forward pass took.
 
+    batch_size: how many pictures went through the network in that pass.
     notes: a sentence for each thing about the picture that a person would not expect; see `decode_with_notes`.
     """
 
     variant: str
     predictions: tuple[Prediction, ...]
     forward_ms: float
+    batch_size: int = 1
     notes: tuple[str, ...] = ()
 
 
@@ -76,6 +79,8 @@ class Run:
 
     def pack(self) -> Pack:
         """The run in a form that is small enough to send; see `inspection.pack` for what it loses."""
+        from poolformer.inspection.pack import Pack, quantise
+
         stages = tuple(quantise(stage) for stage in self.stages)
         return Pack(self.classification.variant, stages, self.evidence.channels, self.picture)
 
@@ -102,10 +107,14 @@ class PoolFormerService:
 
     `cache_dir` and `endpoint` default to what huggingface_hub would use. `own_checkpoint` is a folder whose checkpoint
     becomes one more row, the first and the default, under the folder's name. Loaded models are dropped, least recently
-    used first, while their weights take more than `cache_budget_bytes`; the newest always stays.
+    used first, so that their weights take no more than `cache_budget_bytes`; a single one may take more. `device`,
+    `dtype` and `compiled` are those of `inference.device.choose_arithmetic`.
+
+    Methods that take `cancelled` raise CancelledError soon after it has been set from another thread.
 
     Raises:
-        ConfigError: the own checkpoint has the name of another row, or its config cannot be used.
+        ConfigError: the own checkpoint has the name of another row, or its config cannot be used; there is no such
+            device or number type.
         WeightsError: the own checkpoint cannot be read.
     """
 
@@ -115,15 +124,46 @@ class PoolFormerService:
         cache_dir: Path | None = None,
         endpoint: str | None = None,
         own_checkpoint: Path | None = None,
+        *,
+        device: str | None = None,
+        dtype: str = "float32",
+        compiled: bool = False,
     ) -> None:
+        if own_checkpoint is not None and not own_checkpoint.is_dir():
+            raise WeightsError(f"There is no folder {own_checkpoint}; give the folder of a checkpoint.")
         self._own = None if own_checkpoint is None else folder_variant(own_checkpoint.resolve())
         if self._own and self._own.name in VARIANT_NAMES:
             raise ConfigError(f"The folder {self._own.name} has the name of a variant; rename it.")
         self._cache_budget_bytes, self._cache_dir, self._endpoint = cache_budget_bytes, cache_dir, endpoint
-        self._loaded: OrderedDict[str, Checkpoint] = OrderedDict()
-        self._loaded_lock = threading.Lock()
-        self._loading_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._forward_lock = threading.Lock()
+        self._arithmetic = (device, dtype, compiled)
+        self._started: Engine | None = None
+        self._starting = threading.Lock()
+        if self._arithmetic != (None, "float32", False):
+            self._engine()  # What was asked for may not be there: better said now than at the first picture.
+
+    def _engine(self) -> Engine:
+        """The part of the service that needs torch, made once."""
+        with self._starting:
+            if self._started is None:
+                from poolformer.inference.device import choose_arithmetic
+                from poolformer.inference.engine import Engine
+
+                self._started = Engine(
+                    self._cache_budget_bytes,
+                    self._cache_dir,
+                    self._endpoint,
+                    {self._own.name: self._own.folder} if self._own and self._own.folder else {},
+                    choose_arithmetic(*self._arithmetic),
+                )
+            return self._started
+
+    def warm_up(self) -> None:
+        """Imports torch and loads the default variant, so that the first picture need not wait for them.
+
+        Raises:
+            WeightsError: the default variant cannot be read.
+        """
+        self.prepare(self.default_variant())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,8 +194,8 @@ class PoolFormerService:
         cached = availability(PREFERRED_NAME, cache_dir=self._cache_dir).state == "cached"
         return PREFERRED_NAME if cached else BUNDLED_NAME
 
-    def checkpoint(self, name: str) -> Checkpoint:
-        """The ready checkpoint of a variant: from memory, else from the disk, else fetched.
+    def prepare(self, name: str, cancelled: Event | None = None) -> ReadyVariant:
+        """The variant, ready to run: from memory, else from the disk, else fetched.
 
         Only names of the table are taken, so that a name from a stranger never opens a folder.
 
@@ -163,91 +203,70 @@ class PoolFormerService:
             UnknownVariantError: no such row in the table.
             WeightsError: it cannot be fetched or read.
         """
+        self._check_name(name)
+        return self._engine().loaded.get(name, cancelled)
+
+    def _check_name(self, name: str) -> None:
         if name not in self.names:
             raise UnknownVariantError(f"There is no variant {name!r}; choose one of {', '.join(self.names)}.")
-        with self._loaded_lock:
-            loading_lock = self._loading_locks[name]
-        with loading_lock:  # One load a variant; others go on meanwhile.
-            with self._loaded_lock:
-                if name in self._loaded:
-                    self._loaded.move_to_end(name)
-                    return self._loaded[name]
-            folder = self.variant(name).folder
-            loaded = load_checkpoint(folder or name, cache_dir=self._cache_dir, endpoint=self._endpoint)
-            with self._loaded_lock:
-                self._loaded[name] = loaded
-                while len(self._loaded) > 1 and self._loaded_bytes() > self._cache_budget_bytes:
-                    self._loaded.popitem(last=False)
-            return loaded
 
-    def _loaded_bytes(self) -> int:
-        return sum(t.nbytes for loaded in self._loaded.values() for t in loaded.model.state_dict().values())
-
-    def classify(self, source: str | Path | bytes, name: str) -> Classification:
+    def classify(self, source: str | Path | bytes, name: str, cancelled: Event | None = None) -> Classification:
         """The five most probable labels of the picture in a file, or of its bytes.
 
         Raises:
             ImageError: no picture that this project accepts.
-            UnknownVariantError, WeightsError: as `checkpoint`.
+            UnknownVariantError, WeightsError: as `prepare`.
         """
-        return self._forward(source, name, stages=False)[0]
+        return _classification(self._answer(source, name, cancelled))
 
-    def run(self, source: str | Path | bytes, name: str) -> Run:
+    def run(self, source: str | Path | bytes, name: str, cancelled: Event | None = None) -> Run:
         """As `classify`, with all that this one forward pass left in the stages.
 
         Raises:
             ImageError, UnknownVariantError: as `classify`.
             WeightsError: as `classify`; or an activation is not a finite number.
         """
-        classification, picture, checkpoint, hidden_states = self._forward(source, name, stages=True)
-        for number, state in enumerate(hidden_states, start=1):
-            if not state.isfinite().all():
-                raise WeightsError(
-                    f"In stage {number} of {name} are activations that are no finite numbers, so nothing can be shown: "
-                    "its weights are damaged. Choose another variant."
-                )
-        config = checkpoint.model.config
-        classes = [prediction.index for prediction in classification.predictions]
+        from poolformer.inspection.attribution import class_evidence
+        from poolformer.inspection.receptive_field import stage_geometries
+
+        answer = self._answer(source, name, cancelled)
+        network, stages = answer.variant.network, answer.stages()
         return Run(
-            classification=classification,
-            picture=picture,
-            stages=tuple(state[0].numpy() for state in hidden_states),  # (1, C, H, W) -> (C, H, W)
-            geometries=stage_geometries(config, *picture.shape[:2]),
-            pool_size=config.pool_size,
-            evidence=class_evidence(checkpoint.model, hidden_states[-1], classes),
+            classification=_classification(answer),
+            picture=answer.view,
+            stages=stages,
+            geometries=stage_geometries(network.config, *answer.view.shape[:2]),
+            pool_size=network.config.pool_size,
+            evidence=class_evidence(network, answer.forward.hidden_states[-1][None], answer.indices),
         )
 
-    def inspect(self, source: str | Path | bytes, name: str) -> Inspection:
+    def inspect(self, source: str | Path | bytes, name: str, cancelled: Event | None = None) -> Inspection:
         """As `run`, with what is drawn of the stages. Raises as `run`."""
-        run = self.run(source, name)
+        from poolformer.inspection.stages import inspect_stage
+
+        run = self.run(source, name, cancelled)
         return Inspection(run.classification, run.picture, tuple(map(inspect_stage, run.geometries, run.stages)))
 
-    def export(self, source: str | Path | bytes, name: str, file_format: str) -> bytes:
+    def export(self, source: str | Path | bytes, name: str, file_format: str, cancelled: Event | None = None) -> bytes:
         """The raw float32 activations of all stages as a file, "npz" or "safetensors"; see `inspection.export`.
 
         Raises:
             PoolFormerError: another format; otherwise as `run`.
         """
-        return encode_stages(self.run(source, name).stages, name, file_format)
+        from poolformer.inspection.export import encode_stages
 
-    def _forward(
-        self, source: str | Path | bytes, name: str, stages: bool
-    ) -> tuple[Classification, Picture, Checkpoint, tuple[torch.Tensor, ...]]:
-        decoded = decode_with_notes(source)  # Before the checkpoint: a bad picture should not wait for a fetch.
-        checkpoint = self.checkpoint(name)
-        view = checkpoint.processor.crop(decoded.image)
-        pixel_values = checkpoint.processor(
-            view, do_resize=False, do_center_crop=False, return_tensors="pt"
-        ).pixel_values
-        with self._forward_lock, torch.inference_mode():
-            started = time.perf_counter()
-            output = checkpoint.model(pixel_values, output_hidden_states=stages)
-            forward_ms = 1000 * (time.perf_counter() - started)
-        classification = Classification(name, _top(output.logits[0], checkpoint.labels), forward_ms, decoded.notes)
-        return classification, np.asarray(view), checkpoint, output.hidden_states or ()
+        return encode_stages(self.run(source, name, cancelled).stages, name, file_format)
+
+    def _answer(self, source: str | Path | bytes, name: str, cancelled: Event | None) -> Answer:
+        self._check_name(name)
+        return self._engine().answer(source, name, TOP_COUNT, cancelled)
 
     def panels(self, inspection: Inspection) -> list[StagePanel]:
         """The pictures of all stages, each kind of map with a range of its own in every stage."""
+        from poolformer.inspection.maps import value_range
+        from poolformer.inspection.receptive_field import cell_centres
+        from poolformer.render.panel import stage_panel
+
         height_px, width_px = inspection.picture.shape[:2]
         return [
             stage_panel(
@@ -264,7 +283,14 @@ class PoolFormerService:
         ]
 
 
-def _top(logits: torch.Tensor, labels: tuple[str, ...]) -> tuple[Prediction, ...]:
-    """The TOP_COUNT most probable of logits (num_labels,); fewer if there are fewer labels."""
-    scores, indices = logits.softmax(-1).topk(min(TOP_COUNT, len(labels)))
-    return tuple(Prediction(labels[i], score, i) for i, score in zip(indices.tolist(), scores.tolist(), strict=True))
+def _classification(answer: Answer) -> Classification:
+    labels = answer.variant.labels
+    return Classification(
+        variant=answer.variant.name,
+        predictions=tuple(
+            Prediction(labels[i], score, i) for i, score in zip(answer.indices, answer.scores, strict=True)
+        ),
+        forward_ms=answer.forward.forward_ms,
+        batch_size=answer.forward.batch_size,
+        notes=answer.notes,
+    )

@@ -1,6 +1,7 @@
 """Networks for tests: weights under which every parameter matters, and random configs that can be built."""
 
 import random
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ def randomise(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
     return model.eval()
 
 
-def random_fields(seed: int) -> dict:
+def random_fields(seed: int) -> dict[str, Any]:
     """Keywords of a small config that either library builds, with a picture size in (height, width) under "picture"."""
     chance = random.Random(seed)
     stages = chance.randint(1, 5)
@@ -59,7 +60,7 @@ def random_fields(seed: int) -> dict:
     )
 
 
-def _last_size(edge_px: int, fields: dict) -> int:
+def _last_size(edge_px: int, fields: dict[str, Any]) -> int:
     for patch_size, stride, padding in zip(fields["patch_sizes"], fields["strides"], fields["padding"], strict=True):
         edge_px = (edge_px + 2 * padding - patch_size) // stride + 1 if edge_px > 0 else 0
     return edge_px

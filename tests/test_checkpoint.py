@@ -16,8 +16,9 @@ from hub_server import local_network
 from safetensors.torch import load_file, save_file
 
 from poolformer.errors import HubUnreachableError, UnknownVariantError, WeightsError
-from poolformer.weights import variants
-from poolformer.weights.checkpoint import availability, load_checkpoint
+from poolformer.weights import integrity, variants
+from poolformer.weights.availability import availability
+from poolformer.weights.checkpoint import load_as, load_checkpoint
 from poolformer.weights.variants import VARIANTS
 
 ONLY_PICKLED = ("s24", "s36")  # the repositories whose main branch has no model.safetensors
@@ -92,6 +93,48 @@ def test_a_cache_without_weights_is_completed(hub, small_folder, tmp_path):
     (snapshot / "model.safetensors").unlink()
     assert availability("s12", cache_dir=tmp_path / "cache").state == "remote"
     assert load_checkpoint("s12", cache_dir=tmp_path / "cache", endpoint=hub.endpoint).source == "hub"
+
+
+def test_cached_weights_are_hashed_once_and_beside_the_reading(hub, small_folder, tmp_path, monkeypatch):
+    hub.publish("sail/poolformer_s12", small_folder)
+    options = {"cache_dir": tmp_path / "cache", "endpoint": hub.endpoint}
+    load_checkpoint("s12", **options)
+    os.utime(next((tmp_path / "cache").rglob("snapshots/*/model.safetensors")))
+    matches, threads = integrity.matches, {}
+    monkeypatch.setattr(
+        integrity,
+        "matches",
+        lambda path, etag: threads.setdefault(path.name, []).append(threading.current_thread()) or matches(path, etag),
+    )
+    for _ in range(2):
+        assert load_checkpoint("s12", **options).source == "cache"
+    [thread] = threads["model.safetensors"]
+    assert thread is not threading.current_thread()
+
+
+def test_what_was_made_of_damaged_weights_is_thrown_away(hub, small_folder, small_oracle, picture, tmp_path):
+    hub.publish("sail/poolformer_s12", small_folder)
+    options = {"cache_dir": tmp_path / "cache", "endpoint": hub.endpoint}
+    load_checkpoint("s12", **options)
+    weights = next((tmp_path / "cache").rglob("snapshots/*/model.safetensors"))
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 0x40]))  # the last number: as good as any to a reader
+    made = []
+    checkpoint = load_as("s12", lambda checkpoint: made.append(checkpoint) or checkpoint, **options)
+    assert [each.source for each in made] == ["cache", "hub"]
+    assert checkpoint is made[1]
+    assert_same_logits(checkpoint.model, small_oracle, picture)
+
+
+def test_weights_of_the_cache_that_are_intact_but_do_not_fit_are_told(hub, small_folder, tmp_path):
+    save_file({"norm.weight": torch.zeros(10)}, small_folder / "model.safetensors")
+    hub.publish("sail/poolformer_s12", small_folder)
+    sentences = []
+    for _ in ("fetched", "cached"):
+        with pytest.raises(WeightsError, match="do not fit their config") as caught:
+            load_checkpoint("s12", cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+        sentences.append(str(caught.value))
+    assert sentences[0] == sentences[1]
 
 
 # Availability

@@ -9,6 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from poolformer.errors import ImageError
 from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
+from poolformer.nn.activations import ACTIVATIONS
+from poolformer.nn.checks import HIDDEN_ACTS
 from poolformer.nn.cost import frozen_count, mac_count, parameter_count
 from poolformer.nn.mixers import MIXERS
 from poolformer.weights.variants import VARIANTS
@@ -83,6 +85,13 @@ def test_counts_are_those_of_the_network(token_mixer, seed):
     assert count.total == count.products + count.norms
     assert parameter_count(config) == model.num_parameters() == model.num_parameters(only_trainable=True)
     assert parameter_count(config) + frozen_count(config) == sum(t.numel() for t in model.state_dict().values())
+
+
+def test_a_config_knows_the_activations_and_their_parameters_without_making_them():
+    assert tuple(sorted(ACTIVATIONS)) == HIDDEN_ACTS
+    for name in ACTIVATIONS:
+        config = PoolFormerConfig(depths=[1, 2, 0, 1], hidden_sizes=[4, 6, 8, 10], hidden_act=name)
+        assert parameter_count(config) == lay_out(config).num_parameters()
 
 
 @pytest.mark.parametrize("size", [(224, 224), (193, 257), (31, 97)])

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification, prepacked
+from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
+from poolformer.nn import fused as fused_module
 from poolformer.nn.fused import FusedPoolFormer
 from poolformer.nn.mixers import MIXERS
 from poolformer.nn.prepacked import PackedConvolution, packing_works
@@ -35,7 +36,7 @@ def assert_same(fused, model, pixel_values, atol=1e-4):
 @pytest.mark.parametrize("packs", [True, False])
 def test_folding_changes_no_number(monkeypatch, packs, shape):
     if not packs:
-        monkeypatch.setattr(prepacked, "packing_works", lambda _dtype: False)
+        monkeypatch.setattr(fused_module, "packing_works", lambda _dtype: False)
     model = build_model()
     assert_same(FusedPoolFormer(model), model, torch.randn(shape))
 
@@ -68,10 +69,17 @@ def test_published_variants_fold_exactly(name):
     assert_same(FusedPoolFormer(model), model, torch.randn(1, 3, 97, 65))
 
 
+@pytest.mark.parametrize("pictures", [1, 2, 3, 4, 5])
+def test_batches_go_through_in_parts_of_what_they_were_packed_for(pictures):
+    model, x = build_model(), torch.randn(pictures, 3, 64, 64)
+    for batch_size in (1, 2, 4):
+        assert_same(FusedPoolFormer(model, batch_size=batch_size), model, x)
+
+
 def test_bfloat16_gives_nearly_the_same_logits():
     model = build_model()
     fused, x = FusedPoolFormer(model, torch.bfloat16), torch.randn(2, 3, 64, 64)
-    assert fused(x).logits.dtype == torch.bfloat16
+    assert {state.dtype for state in fused(x).hidden_states} == {torch.bfloat16}
     with torch.inference_mode():
         expected = model(x).logits
     assert (fused(x).logits.float() - expected).abs().max() < 0.05 * expected.abs().max()

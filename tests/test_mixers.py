@@ -9,7 +9,7 @@ from torch.func import functional_call
 
 from poolformer.errors import ImageError
 from poolformer.nn import PoolFormerConfig, PoolFormerModel
-from poolformer.nn.cost import MIXER_COSTS
+from poolformer.nn.mixer_facts import MIXER_FACTS
 from poolformer.nn.mixers import (
     MIXERS,
     DepthwiseConvolution,
@@ -27,7 +27,7 @@ def build_mixer(name, channels, height, width, pool_size=3):
     if name == "random":
         return RandomMixing(height, width, image_size_px=8).double()
     config = PoolFormerConfig(token_mixer=name, hidden_sizes=[channels] * 4, pool_size=pool_size, initializer_range=0.5)
-    return MIXERS[name].build(config, 0).double()
+    return MIXERS[name](config, 0).double()
 
 
 def ramp(height, width):
@@ -38,8 +38,8 @@ def ramp(height, width):
 # All of them
 
 
-def test_the_registry_has_five_and_each_has_its_cost():
-    assert list(MIXERS) == list(MIXER_COSTS) == ["pooling", "identity", "random", "convolution", "attention"]
+def test_the_registry_has_five_and_each_has_its_facts():
+    assert list(MIXERS) == list(MIXER_FACTS) == ["pooling", "identity", "random", "convolution", "attention"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

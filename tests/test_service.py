@@ -18,6 +18,7 @@ from poolformer.errors import (
     WeightsError,
 )
 from poolformer.images.decode import decode_image
+from poolformer.inference.loading import load_variant
 from poolformer.inspection.maps import energy
 from poolformer.service import PoolFormerService
 from poolformer.weights.checkpoint import load_checkpoint
@@ -61,13 +62,13 @@ def test_the_picture_is_what_the_network_saw(service, cat):
 
 
 def test_a_run_is_the_hidden_states_of_one_forward_pass_and_nothing_drawn(service, cat, monkeypatch):
-    checkpoint = service.checkpoint("tiny")
+    checkpoint = load_checkpoint("tiny")
     pixel_values = checkpoint.processor(decode_image(cat), return_tensors="pt").pixel_values
     with torch.inference_mode():
         output = checkpoint.model(pixel_values, output_hidden_states=True)
     passes = []
-    checkpoint.model.register_forward_hook(lambda *_: passes.append(1))
-    monkeypatch.setattr("poolformer.service.inspect_stage", None)
+    service.prepare("tiny").network.stages.register_forward_hook(lambda *_: passes.append(1))
+    monkeypatch.setattr("poolformer.inspection.stages.inspect_stage", None)
     run = service.run(cat, "tiny")
     assert passes == [1]
     for stage, geometry, state in zip(run.stages, run.geometries, output.hidden_states, strict=True):
@@ -83,7 +84,8 @@ def test_a_run_is_the_hidden_states_of_one_forward_pass_and_nothing_drawn(servic
 
 
 def test_a_run_with_values_that_are_not_finite_is_a_sentence(service, cat):
-    service.checkpoint("tiny").model.poolformer.encoder.block[1][0].output.conv2.bias[3] = float("nan")
+    with torch.inference_mode():
+        service.prepare("tiny").network.stages.blocks[1][0].conv2.bias[3] = float("nan")
     with pytest.raises(WeightsError, match="In stage 2 of tiny are activations that are no finite numbers"):
         service.run(cat, "tiny")
 
@@ -125,7 +127,7 @@ def test_only_names_of_the_table_are_taken(service, cat, name):
 
 def test_the_default_is_tiny_until_s12_is_cached(service, monkeypatch):
     assert service.default_variant() == "tiny"
-    monkeypatch.setattr("poolformer.weights.checkpoint.cached_folder", lambda *_, **__: service)
+    monkeypatch.setattr("poolformer.weights.availability.cached_folder", lambda *_, **__: service)
     assert service.default_variant() == "s12"
 
 
@@ -137,20 +139,21 @@ def test_the_table_has_every_variant_and_says_what_a_fetch_takes(service):
 
 
 def test_models_beyond_the_budget_are_dropped_least_recently_used_first(monkeypatch, tmp_path):
-    tiny = load_checkpoint("tiny")
-    monkeypatch.setattr("poolformer.service.load_checkpoint", lambda name, **_: dataclasses.replace(tiny, name=name))
-    one = sum(p.nbytes for p in tiny.model.parameters())
-    service = PoolFormerService(cache_budget_bytes=2 * one, cache_dir=tmp_path)
-    first = service.checkpoint("s12")
-    second = service.checkpoint("s24")
-    assert service.checkpoint("s12") is first
-    service.checkpoint("s36")
-    assert service.checkpoint("s12") is first
-    assert service.checkpoint("s24") is not second
+    tiny = load_variant("tiny")
+    monkeypatch.setattr(
+        "poolformer.inference.engine.load_variant", lambda name, **_: dataclasses.replace(tiny, name=name)
+    )
+    service = PoolFormerService(cache_budget_bytes=2 * tiny.nbytes, cache_dir=tmp_path)
+    first = service.prepare("s12")
+    second = service.prepare("s24")
+    assert service.prepare("s12") is first
+    service.prepare("s36")
+    assert service.prepare("s12") is first
+    assert service.prepare("s24") is not second
 
 
 def test_many_callers_get_their_own_answers(service):
-    checkpoint = service.checkpoint("tiny")
+    checkpoint = load_checkpoint("tiny")
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(12)]
     encoded = [_png(picture) for picture in pictures]
@@ -197,6 +200,11 @@ def test_an_own_checkpoint_cannot_take_the_name_of_a_variant(tmp_path):
     shutil.copytree(variant("tiny").folder, tmp_path / "s12")
     with pytest.raises(ConfigError, match="rename"):
         PoolFormerService(own_checkpoint=tmp_path / "s12")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"There is no folder .*nowhere; give the folder of a checkpoint"):
+        PoolFormerService(own_checkpoint=tmp_path / "nowhere")
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):

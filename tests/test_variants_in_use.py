@@ -35,7 +35,7 @@ def service(hub, checkpoint, tmp_path):
     """With s12 in the cache and in use."""
     hub.publish("sail/poolformer_s12", checkpoint)
     service = PoolFormerService(cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
-    service.checkpoint("s12")
+    service.prepare("s12")
     return service
 
 
@@ -86,7 +86,7 @@ FAULTS = {
 
 def assert_in_use(service, cat, before):
     """s12 is the very object that it was, and classifies."""
-    assert service.checkpoint("s12") is before
+    assert service.prepare("s12") is before
     assert len(service.classify(cat, "s12").predictions) == 5
 
 
@@ -94,7 +94,7 @@ def assert_in_use(service, cat, before):
 def test_a_checkpoint_that_must_not_be_used_leaves_the_one_in_use(break_it, service, hub, broken, cat, tmp_path):
     break_it(broken)
     hub.publish("sail/poolformer_s24", broken)
-    before = service.checkpoint("s12")
+    before = service.prepare("s12")
     for _ in range(2):  # fetched, then from the cache
         with pytest.raises(PoolFormerError, match=CONTENTS[break_it]):
             service.classify(cat, "s24")
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_must_not_be_used_leaves_the_one_in_use(break_it, serv
 def test_a_hub_that_cannot_be_had_leaves_the_cached_variants(fault, service, hub, cat, tmp_path):
     answer, words = FAULTS[fault]
     hub.misbehave("", answer)
-    before = service.checkpoint("s12")
+    before = service.prepare("s12")
     with pytest.raises(PoolFormerError, match=words):
         service.classify(cat, "s24")
     assert_in_use(service, cat, before)
@@ -119,12 +119,12 @@ def test_weights_that_arrive_damaged_leave_the_one_in_use_and_can_be_fetched_lat
 ):
     hub.publish("sail/poolformer_s24", checkpoint)
     hub.misbehave("/storage/", damage)
-    before = service.checkpoint("s12")
+    before = service.prepare("s12")
     with pytest.raises(PoolFormerError, match="s24 cannot be fetched"):
         service.classify(cat, "s24")
     assert_in_use(service, cat, before)
     hub.behave()
-    assert service.checkpoint("s24").source == "hub"
+    assert service.prepare("s24").source == "hub"
 
 
 @pytest.mark.usefixtures("service")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from poolformer.nn import PoolFormerForImageClassification
+from poolformer.nn.fused import FusedPoolFormer
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +30,13 @@ class ClassEvidence:
 
 @torch.no_grad()
 def class_evidence(
-    model: PoolFormerForImageClassification, last_hidden_state: torch.Tensor, classes: Sequence[int]
+    model: PoolFormerForImageClassification | FusedPoolFormer, last_hidden_state: torch.Tensor, classes: Sequence[int]
 ) -> ClassEvidence:
     """The evidence for `classes` in one picture, from its last stage before the final norm, (1, C, H, W).
 
     Empty for a model without labels, which has no classes.
     """
-    means = model.norm(last_hidden_state)[0].mean([-2, -1])  # (1, C, H, W) -> (C,)
+    means = model.norm(last_hidden_state.to(model.device))[0].mean([-2, -1])  # (1, C, H, W) -> (C,)
     if not isinstance(model.classifier, torch.nn.Linear):
         return ClassEvidence((), (), (), np.zeros((0, len(means)), np.float32))
     rows = list(classes)
@@ -44,5 +45,5 @@ def class_evidence(
         classes=tuple(rows),
         logits=tuple(logits.tolist()),
         biases=tuple(model.classifier.bias[rows].tolist()),
-        channels=(model.classifier.weight[rows] * means).numpy(),
+        channels=(model.classifier.weight[rows] * means).cpu().numpy(),
     )

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from poolformer.nn.config import PoolFormerConfig
 from poolformer.nn.layout import stage_sizes
-from poolformer.nn.mixers import MIXERS
+from poolformer.nn.mixer_facts import MIXER_FACTS
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def stage_geometries(config: PoolFormerConfig, height_px: int, width_px: int) ->
     >>> first.height, first.stride_px, first.receptive_field_px, last.height, last.stride_px, last.receptive_field_px
     (56, 4, 23, 7, 32, 431)
     """
-    window = MIXERS[config.token_mixer].window(config)
+    window = MIXER_FACTS[config.token_mixer].window(config)
     geometries: list[StageGeometry] = []
     stride_px, field_px, start_px, is_global = 1, 1, 0.0, False
     sizes = stage_sizes(config, height_px, width_px)

@@ -12,8 +12,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import torch
-
 from poolformer.errors import ConfigError
 from poolformer.nn import checks, config_file
 from poolformer.nn.config_file import POOLFORMER, POOLING
@@ -254,4 +252,5 @@ PoolFormerConfig.num_labels = property(_count_labels, _resize_labels)  # type: i
 
 def _plain(value: Any) -> Any:
     """`value` as JSON has it: a torch.dtype by its name."""
-    return str(value).removeprefix("torch.") if isinstance(value, torch.dtype) else value
+    is_dtype = (type(value).__module__, type(value).__name__) == ("torch", "dtype")  # a config needs no torch
+    return str(value).removeprefix("torch.") if is_dtype else value

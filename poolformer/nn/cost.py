@@ -15,13 +15,11 @@ arXiv:2111.11418 (table 5), 1.8 G for s12 with the identity or a convolution and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from poolformer.nn.activations import ACTIVATIONS
 from poolformer.nn.config import PoolFormerConfig
 from poolformer.nn.layout import stage_sizes
-from poolformer.nn.mixers import attention_channels
+from poolformer.nn.mixer_facts import MIXER_FACTS
 
 NORM_OPERATIONS = 5  # for one number, fvcore's estimate
 
@@ -43,38 +41,14 @@ class MacCount:
         return self.products + self.norms
 
 
-@dataclass(frozen=True)
-class MixerCost:
-    """What one token mixer costs.
-
-    weights: (config, channels) to how many weights it has; each is multiplied once for every place.
-    products: (channels, places) to the products for one place that take no weight.
-    """
-
-    weights: Callable[[PoolFormerConfig, int], int] = lambda _config, _channels: 0
-    products: Callable[[int, int], int] = lambda _channels, _places: 0
-
-
-MIXER_COSTS: dict[str, MixerCost] = {
-    "pooling": MixerCost(),
-    "identity": MixerCost(),
-    "random": MixerCost(products=lambda channels, places: channels * places),
-    "convolution": MixerCost(weights=lambda config, channels: channels * config.pool_size**2),
-    "attention": MixerCost(
-        weights=lambda _, channels: 4 * channels * attention_channels(channels),  # queries, keys, values, projection
-        products=lambda channels, places: 2 * attention_channels(channels) * places,  # with all keys, and all values
-    ),
-}
-
-
 def parameter_count(config: PoolFormerConfig) -> int:
     """The number of parameters of the classifier that `config` describes, all of them trained.
 
     >>> f"{parameter_count(PoolFormerConfig(num_labels=1000)):,}"
     '11,915,176'
     """
-    mixer = MIXER_COSTS[config.token_mixer]
-    slopes = sum(p.numel() for p in ACTIVATIONS[config.hidden_act]().parameters())
+    mixer = MIXER_FACTS[config.token_mixer]
+    slopes = 1 if config.hidden_act == "prelu" else 0  # the only activation that learns: one number an MLP
     vectors = 6 if config.use_layer_scale else 4  # a channel's share of two norms and two layer scales
     total, channels = 0, config.num_channels
     for width, depth, patch_size in zip(config.hidden_sizes, config.depths, config.patch_sizes, strict=True):
@@ -110,7 +84,7 @@ def mac_count(config: PoolFormerConfig, height_px: int, width_px: int) -> MacCou
     >>> count.products, count.norms
     (1812267008, 10411520)
     """
-    mixer = MIXER_COSTS[config.token_mixer]
+    mixer = MIXER_FACTS[config.token_mixer]
     products, normed, channels = 0, 0, config.num_channels
     for i, (height, width) in enumerate(stage_sizes(config, height_px, width_px)):
         places, depth, new_channels = height * width, config.depths[i], config.hidden_sizes[i]

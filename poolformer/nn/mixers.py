@@ -8,7 +8,6 @@ four are what its authors compare it with, in *MetaFormer Is Actually What You N
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,11 +16,10 @@ from torch import nn
 from poolformer.errors import ImageError
 from poolformer.nn.initialisation import draw_means, draw_normal
 from poolformer.nn.layout import stage_sizes
+from poolformer.nn.mixer_facts import HEAD_CHANNELS, attention_channels
 
 if TYPE_CHECKING:
     from poolformer.nn.config import PoolFormerConfig
-
-HEAD_CHANNELS = 32  # of each attention head, in the code of both papers
 
 
 class PoolFormerPooling(nn.Module):
@@ -114,27 +112,6 @@ class SelfAttention(nn.Module):
         return mixed.transpose(1, 2).reshape(x.shape)  # (B, H*W, C) -> (B, C, H, W)
 
 
-def attention_channels(channels: int) -> int:
-    """The channels of all heads of self-attention together, on maps of `channels`: as many whole heads as fit, or one.
-
-    >>> [attention_channels(channels) for channels in (16, 64, 100)]
-    [32, 64, 96]
-    """
-    return HEAD_CHANNELS * max(1, channels // HEAD_CHANNELS)
-
-
-@dataclass(frozen=True)
-class TokenMixer:
-    """One entry of the registry.
-
-    build: (config, stage) to a new module for one block of that stage, counted from 0.
-    window: config to the edge, in cells, of the square around a place that its mixer reads; None is the whole map.
-    """
-
-    build: Callable[[PoolFormerConfig, int], nn.Module]
-    window: Callable[[PoolFormerConfig], int | None]
-
-
 def _build_random(config: PoolFormerConfig, stage: int) -> nn.Module:
     size_px: int = config.image_size  # type: ignore[assignment]  # no config of this mixer is without
     return RandomMixing(*stage_sizes(config, size_px, size_px)[stage], size_px)
@@ -148,10 +125,11 @@ def _build_attention(config: PoolFormerConfig, stage: int) -> nn.Module:
     return SelfAttention(config.hidden_sizes[stage], config.initializer_range)
 
 
-MIXERS: dict[str, TokenMixer] = {
-    "pooling": TokenMixer(lambda config, _: PoolFormerPooling(config.pool_size), lambda config: config.pool_size),
-    "identity": TokenMixer(lambda *_: nn.Identity(), lambda _: 1),
-    "random": TokenMixer(_build_random, lambda _: None),
-    "convolution": TokenMixer(_build_convolution, lambda config: config.pool_size),
-    "attention": TokenMixer(_build_attention, lambda _: None),
+# (config, stage) to a new module for one block of that stage, counted from 0. In numbers: `poolformer.nn.mixer_facts`.
+MIXERS: dict[str, Callable[[PoolFormerConfig, int], nn.Module]] = {
+    "pooling": lambda config, _: PoolFormerPooling(config.pool_size),
+    "identity": lambda *_: nn.Identity(),
+    "random": _build_random,
+    "convolution": _build_convolution,
+    "attention": _build_attention,
 }

@@ -74,7 +74,7 @@ class PoolFormerLayer(nn.Module):
     def __init__(self, config: PoolFormerConfig, stage: int, drop_path_rate: float) -> None:
         super().__init__()
         channels = config.hidden_sizes[stage]
-        self.token_mixer = MIXERS[config.token_mixer].build(config, stage)
+        self.token_mixer = MIXERS[config.token_mixer](config, stage)
         hidden_channels = int(channels * config.mlp_ratio)
         self.output = PoolFormerOutput(channels, hidden_channels, config.hidden_act, config.initializer_range)
         self.before_norm = PoolFormerGroupNorm(channels)

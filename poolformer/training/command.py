@@ -13,9 +13,10 @@ import torch
 
 from poolformer.errors import PoolFormerError, WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
+from poolformer.inference.device import pick_device
 from poolformer.training.data import Splits, load_split, load_splits
 from poolformer.training.export import export_checkpoint, write_curve, write_metrics, write_model_card
-from poolformer.training.loop import STATE_NAME, EpochResult, Trainer, accuracy, pick_device
+from poolformer.training.loop import STATE_NAME, EpochResult, Trainer, accuracy
 from poolformer.training.network import build_network, build_processor, choose_recipe, open_start
 from poolformer.training.recipe import Recipe
 from poolformer.weights.checkpoint import Checkpoint, load_checkpoint

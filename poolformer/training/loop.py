@@ -48,13 +48,6 @@ class EpochResult:
         return (self.test_top1 if self.validation_top1 is None else self.validation_top1) or 0.0
 
 
-def pick_device() -> torch.device:
-    """CUDA where there is one, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 @torch.inference_mode()
 def accuracy(
     model: PoolFormerForImageClassification,

@@ -7,25 +7,38 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from poolformer.nn import PoolFormerForImageClassification
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 SPEED_BATCH, SPEED_ROUNDS = 64, 20  # pictures in one timed forward pass; passes of each network, in turn
 
 
-def by_turns(actions: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def by_turns(actions: Mapping[K, Callable[[], Any]], rounds: int) -> dict[K, list[float]]:
     """Milliseconds of each action, `rounds` times A B A B, after one unmeasured turn each."""
-    milliseconds: dict[str, list[float]] = {name: [] for name in actions}
+    return readings_by_turns({name: partial(_milliseconds, action) for name, action in actions.items()}, rounds)
+
+
+def readings_by_turns(actions: Mapping[K, Callable[[], V]], rounds: int) -> dict[K, list[V]]:
+    """What each action returns, `rounds` times A B A B, after one turn each that does not count."""
+    readings: dict[K, list[V]] = {name: [] for name in actions}
     for turn in range(rounds + 1):
         for name, action in actions.items():
-            started = time.perf_counter()
-            action()
+            reading = action()
             if turn:  # The first turn allocates what the others use again.
-                milliseconds[name].append(1000 * (time.perf_counter() - started))
-    return milliseconds
+                readings[name].append(reading)
+    return readings
+
+
+def _milliseconds(action: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - started)
 
 
 @torch.inference_mode()

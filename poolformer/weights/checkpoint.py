@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from threading import Event
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 
@@ -15,16 +16,18 @@ from poolformer.errors import UnknownVariantError, WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
 from poolformer.nn.assembly import give_weights
-from poolformer.nn.cost import parameter_count
 from poolformer.weights import variants
-from poolformer.weights.files import CheckpointFiles, find_files, read_json, read_tensors
+from poolformer.weights.availability import usable_names
+from poolformer.weights.files import WEIGHTS_NAMES, CheckpointFiles, find_files, read_json
 from poolformer.weights.fitting import refuse_mismatches
 from poolformer.weights.hub import cached_folder, open_snapshot
+from poolformer.weights.integrity import hashed_meanwhile
+from poolformer.weights.tensors import read_tensors
 from poolformer.weights.variants import BUNDLED_NAME, VARIANT_NAMES, VARIANTS, Variant
 
 Source = Literal["bundled", "cache", "hub", "folder"]
 
-BYTES_A_PARAMETER = 4  # float32, as all five are published
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +44,6 @@ class Checkpoint:
     processor: PoolFormerImageProcessorPil
     labels: tuple[str, ...]
     source: Source
-
-
-@dataclass(frozen=True)
-class Availability:
-    """Whether a variant can be used at once; `download_bytes` is what a fetch would take, 0 unless it is remote."""
-
-    state: Literal["bundled", "cached", "remote"]
-    download_bytes: int = 0
 
 
 def load_checkpoint(
@@ -77,65 +72,41 @@ def load_checkpoint(
         WeightsError: files are missing, refused, damaged, or do not fit the config; or the fetch was cancelled.
         ConfigError: the config describes no network that this library builds.
     """
-    folder, source = _locate(name, cache_dir, token, local_files_only, endpoint, cancelled)
-    files = find_files(folder)
-    if files is None:
-        raise WeightsError(
-            f"{folder.name} holds no checkpoint; it needs config.json and model.safetensors or pytorch_model.bin."
-        )
-    model = build_model(PoolFormerConfig.from_dict(read_json(files.config)), read_tensors(files.weights))
-    row = None if source == "folder" else VARIANTS.get(str(name))
-    return Checkpoint(
-        name=folder.name if source == "folder" else str(name),
-        model=model,
-        processor=_build_processor(files, row),
-        labels=tuple(model.config.labels),
-        source=source,
+    return load_as(
+        name,
+        lambda checkpoint: checkpoint,
+        cache_dir=cache_dir,
+        token=token,
+        local_files_only=local_files_only,
+        endpoint=endpoint,
+        cancelled=cancelled,
     )
 
 
-def availability(name: str, *, cache_dir: Path | None = None) -> Availability:
-    """Whether the variant is bundled, cached or remote, from a few look-ups in the file system; no network.
+def load_as(
+    name: str | Path,
+    make: Callable[[Checkpoint], _T],
+    *,
+    cache_dir: Path | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+    endpoint: str | None = None,
+    cancelled: Event | None = None,
+) -> _T:
+    """What `make` makes of the checkpoint that `load_checkpoint` would give; raises what either raises.
 
-    Raises:
-        UnknownVariantError: no such row in the table.
+    A checkpoint in the cache is read and made while another thread hashes its weights. What was made of weights that
+    then turn out to be damaged is thrown away, and `make` is called again with those that are fetched: it must not keep
+    what it is given.
     """
     if name == BUNDLED_NAME:
-        return Availability("bundled")
-    if cached_folder(variants.variant(name).hub_id, cache_dir=cache_dir):
-        return Availability("cached")
-    return Availability("remote", _download_bytes(name))
-
-
-def usable_names(cache_dir: Path | None = None) -> list[str]:
-    """The variants that need no network now: the bundled one and those in the cache."""
-    cached = [row.name for row in VARIANTS.values() if cached_folder(row.hub_id, cache_dir=cache_dir)]
-    return [BUNDLED_NAME, *cached]
-
-
-@lru_cache(maxsize=len(VARIANTS))
-def _download_bytes(name: str) -> int:
-    """Size of the weights; the two JSON files beside them are a few kB."""
-    return BYTES_A_PARAMETER * parameter_count(VARIANTS[name].config())
-
-
-def _locate(
-    name: str | Path,
-    cache_dir: Path | None,
-    token: str | bool | None,
-    local_files_only: bool,
-    endpoint: str | None,
-    cancelled: Event | None,
-) -> tuple[Path, Source]:
-    """The folder that holds the files of `name`, fetched if need be, and where it came from."""
-    if name == BUNDLED_NAME:
-        return variants.BUNDLED_DIR / BUNDLED_NAME, "bundled"
+        return make(_open(variants.BUNDLED_DIR / BUNDLED_NAME, BUNDLED_NAME, "bundled"))
     row = VARIANTS.get(name) if isinstance(name, str) else None
     if row is None:
-        if not os.path.isdir(name):  # Unlike Path.is_dir, False for any string at all that is no folder.
-            allowed = ", ".join(VARIANT_NAMES)
-            raise UnknownVariantError(f"There is no variant or folder {str(name)!r}; choose {allowed}, or a folder.")
-        return Path(name).resolve(), "folder"
+        folder = _folder(name)
+        return make(_open(folder, folder.name, "folder"))
+    ahead = cached_folder(row.hub_id, cache_dir=cache_dir)
+    made = None if ahead is None else _make_while_hashing(ahead, row, make)
     snapshot = open_snapshot(
         row.hub_id,
         cache_dir=cache_dir,
@@ -146,7 +117,43 @@ def _locate(
         title=row.name,
         hint=lambda: f"meanwhile you can use {' and '.join(usable_names(cache_dir))}; ",
     )
-    return snapshot.folder, "cache" if snapshot.from_cache else "hub"
+    if made is not None and snapshot.from_cache and snapshot.folder == ahead:
+        return made
+    return make(_open(snapshot.folder, row.name, "cache" if snapshot.from_cache else "hub", row))
+
+
+def _make_while_hashing(folder: Path, row: Variant, make: Callable[[Checkpoint], _T]) -> _T | None:
+    """What `make` makes of the cached files in `folder`, intact or not; their hash is known when this returns.
+
+    None where it fails, as it may with damaged files. What is wrong is told by the call that knows that they are not.
+    """
+    weights = [folder / name for name in WEIGHTS_NAMES if (folder / name).is_file()]
+    with hashed_meanwhile(weights), suppress(Exception):
+        return make(_open(folder, row.name, "cache", row))
+    return None
+
+
+def _open(folder: Path, name: str, source: Source, row: Variant | None = None) -> Checkpoint:
+    """The checkpoint in a folder; `row` has the crop where no file has it."""
+    files = find_files(folder)
+    if files is None:
+        raise WeightsError(
+            f"{folder.name} holds no checkpoint; it needs config.json and model.safetensors or pytorch_model.bin."
+        )
+    model = build_model(PoolFormerConfig.from_dict(read_json(files.config)), read_tensors(files.weights))
+    return Checkpoint(name, model, _build_processor(files, row), tuple(model.config.labels), source)
+
+
+def _folder(name: str | Path) -> Path:
+    """The folder that `name` means.
+
+    Raises:
+        UnknownVariantError: there is none.
+    """
+    if not os.path.isdir(name):  # Unlike Path.is_dir, False for any string at all that is no folder.
+        allowed = ", ".join(VARIANT_NAMES)
+        raise UnknownVariantError(f"There is no variant or folder {str(name)!r}; choose {allowed}, or a folder.")
+    return Path(name).resolve()
 
 
 def build_model(config: PoolFormerConfig, tensors: dict[str, torch.Tensor]) -> PoolFormerForImageClassification:

@@ -18,8 +18,9 @@ from poolformer.errors import UnknownVariantError, WeightsError
 from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.nn import PoolFormerConfig
 from poolformer.weights.checkpoint import build_model
-from poolformer.weights.files import WEIGHTS_NAMES, read_tensors
+from poolformer.weights.files import WEIGHTS_NAMES
 from poolformer.weights.fitting import first_few
+from poolformer.weights.tensors import read_tensors
 from poolformer.weights.variants import VARIANTS
 
 Layout = Literal["original", "timm"]

@@ -22,9 +22,10 @@ from poolformer.images import processing
 from poolformer.nn import config as nn_config
 from poolformer.nn import model as nn_model
 from poolformer.nn.assembly import give_weights
-from poolformer.weights.files import find_files, read_tensors
+from poolformer.weights.files import find_files
 from poolformer.weights.fitting import fit_tensors
 from poolformer.weights.sources import DescribedInOneFile, PushToHub, Source, locate
+from poolformer.weights.tensors import read_tensors
 
 WEIGHTS_NAME = "model.safetensors"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}

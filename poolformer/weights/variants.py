@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poolformer.errors import UnknownVariantError, WeightsError
-from poolformer.images.processing import PoolFormerImageProcessorPil
+from poolformer.images.options import ProcessorOptions
 from poolformer.nn import PoolFormerConfig
 from poolformer.nn.config import CONFIG_NAME
 from poolformer.nn.cost import mac_count, parameter_count
@@ -97,8 +97,8 @@ def folder_variant(folder: Path) -> Variant:
     preprocessor, metrics = (
         read_json(folder / name) if (folder / name).exists() else None for name in (PREPROCESSOR_NAME, METRICS_NAME)
     )
-    processor = PoolFormerImageProcessorPil.from_dict(preprocessor or {})
-    size_px = processor.crop_size["height"]
+    options = ProcessorOptions.from_dict(preprocessor or {})
+    size_px = options.crop_size["height"]
     try:
         top1_percent = None if metrics is None else float(metrics["top1"])
     except (KeyError, TypeError, ValueError) as error:
@@ -110,7 +110,7 @@ def folder_variant(folder: Path) -> Variant:
         parameters_m=parameter_count(config) / 1e6,
         macs_g=mac_count(config, size_px, size_px).total / 1e9,
         top1_percent=top1_percent,
-        crop_pct=processor.crop_pct,
+        crop_pct=options.crop_pct,
         folder=folder,
         dataset=str((metrics or {}).get("dataset", "")),
         input_size_px=size_px,
