@@ -52,7 +52,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def full(free_bytes: int) -> Iterator[None]:
-    """Any new file has room for so many bytes, and what is in buffers does not count until it is written."""
+    """Any file that is new, or added to, has room for so many bytes; buffers count only when they are written."""
     usual = Path.open
 
     class FullFile(io.FileIO):
@@ -62,6 +62,8 @@ def full(free_bytes: int) -> Iterator[None]:
             return super().write(data)
 
     def open_new(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        if mode == "ab" and options.get("buffering") == 0:
+            return FullFile(path, "a")
         return io.BufferedWriter(FullFile(path, "x")) if mode == "xb" else usual(path, mode, *args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
