@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 from serving import ROOT
 
+from poolformer.inspection.pack import decode_pack
 from poolformer.service import PoolFormerService
 
 
@@ -43,9 +46,20 @@ def test_inspect_adds_three_pictures_of_each_stage(client, cat):
             assert min(picture.size) >= 400
 
 
-def test_the_api_shows_two_endpoints_and_no_internal_ones(client):
+def test_stages_is_the_labels_and_the_pack_that_the_page_draws_from(client, cat):
+    labels, path = client.predict(image=handle_file(str(cat)), variant="tiny", api_name="/stages")
+    run = PoolFormerService().run(cat, "tiny")
+    assert labels["predictions"][0]["label"] == run.classification.predictions[0].label
+    pack = decode_pack(Path(path).read_bytes())
+    assert pack.variant == "tiny"
+    np.testing.assert_array_equal(pack.picture, run.picture)
+    for stage, activations in zip(pack.stages, run.stages, strict=True):
+        np.testing.assert_allclose(stage.values(), activations, atol=float(stage.scale.max()))
+
+
+def test_the_api_shows_its_endpoints_and_no_internal_ones(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert sorted(endpoints) == ["/classify", "/inspect"]
+    assert sorted(endpoints) == ["/classify", "/inspect", "/stages"]
     assert [parameter["parameter_name"] for parameter in endpoints["/classify"]["parameters"]] == ["image", "variant"]
 
 

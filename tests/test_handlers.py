@@ -3,7 +3,10 @@
 import asyncio
 import io
 import json
+import re
 import shutil
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,17 +14,20 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from gradio.state_holder import SessionState
 from PIL import Image
 
 from poolformer.service import PoolFormerService
 from poolformer.ui.download import Download
 from poolformer.ui.example_picker import ExamplePicker
+from poolformer.ui.guarded import is_upload
 from poolformer.ui.handlers import NO_PICTURE, Handlers
 from poolformer.ui.layout import Parts
 from poolformer.ui.message import Message
 from poolformer.ui.page import build_demo
 from poolformer.ui.picture import Picture
+from poolformer.ui.settings import MAX_THREADS, MAX_WAITING
 from poolformer.ui.stage_explorer import StageExplorer
 from poolformer.ui.variant_picker import VariantPicker
 from poolformer.weights.variants import variant
@@ -50,6 +56,15 @@ def handlers(service) -> Handlers:
 def visitor(**parameters: str) -> SimpleNamespace:
     """The request of somebody who opens the page with these parameters in the address."""
     return SimpleNamespace(query_params=parameters)
+
+
+def in_a_loop(call: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Runs all of a test that builds a page, since Gradio's Blocks take the event loop that they are built in.
+
+    In a thread of its own, since the browser of other tests may have a loop running in this.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(call())).result()
 
 
 def picked(name: object) -> gr.EventData:
@@ -86,7 +101,8 @@ def test_no_picture_and_a_bad_one_show_nothing(handlers, tmp_path):
 
 
 def test_activations_that_are_not_finite_show_a_sentence_and_nothing_else(handlers, cat):
-    handlers.service.checkpoint("tiny").model.poolformer.encoder.block[0][0].output.conv2.bias[0] = float("inf")
+    with torch.inference_mode():
+        handlers.service.prepare("tiny").network.stages.blocks[0][0].conv2.bias[0] = float("inf")
     outcome = handlers.run(str(cat), "tiny", "", None)
     assert (outcome["labels"], outcome["explorer"]) == ({}, None)
     assert "no finite numbers" in outcome["message"]["text"]
@@ -149,7 +165,7 @@ def test_an_export_of_nothing_or_as_anything_else_is_a_sentence(handlers, cat, h
     assert message["kind"] == "problem"
 
 
-def test_what_a_run_sends_is_among_the_files_that_gradio_removes(service, cat, tmp_path):
+def test_what_a_run_sends_lies_where_old_files_are_swept(service, cat, tmp_path):
     uploaded = tmp_path / "gradio" / "upload" / "cat.jpg"
     uploaded.parent.mkdir(parents=True)
     picture = {"path": str(uploaded), "meta": {"_type": "gradio.FileData"}}
@@ -163,12 +179,9 @@ def test_what_a_run_sends_is_among_the_files_that_gradio_removes(service, cat, t
             result = await demo.process_api(run, [picture, None, None, None], state=session)
             paths.add(result["data"][0]["explorer"]["pack"]["path"])
         assert len(paths) == 2
-        assert all(any(path in files for files in demo.temp_file_sets) for path in paths)
+        assert all(map(is_upload, paths))
 
-    # All of it, since Gradio's Blocks take the event loop that they are built in; in a thread of its own, since the
-    # browser of other tests may have one running in this.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(run_twice())).result()
+    in_a_loop(run_twice)
 
 
 def test_what_a_person_would_not_expect_of_a_picture_is_said_with_the_result(handlers, tmp_path):
@@ -179,3 +192,47 @@ def test_what_a_person_would_not_expect_of_a_picture_is_said_with_the_result(han
     assert handlers.service.classify(tmp_path / "two.gif", "tiny").notes == (
         "This is an animation: only its first frame was used.",
     )
+
+
+def test_an_unexpected_error_is_a_number_and_changes_nothing_else(handlers, cat, monkeypatch, caplog):
+    def broken(*_: object) -> None:
+        raise KeyError("the secret")
+
+    for method in ("run", "prepare", "export"):
+        monkeypatch.setattr(handlers.service, method, broken)
+    outcome = handlers.run(str(cat), "twin", "", "the mark")
+    assert (outcome["mark"], outcome["labels"], outcome["explorer"]) == ("the mark", {}, None)
+    table, selected, notice, after_pick = handlers.pick("twin", picked("tiny"))
+    assert (table["selected"], selected, notice) == ("twin", "twin", SKIPPED)
+    download, after_export = handlers.export(str(cat), "twin", export_event("npz"))
+    assert download == SKIPPED
+    table, selected, notice, greeting, example = handlers.greet(visitor(variant="tiny", example="cat"))
+    assert (table["selected"], selected, notice, example) == ("twin", "twin", greeting["text"], "cat")
+    for message in (outcome["message"], after_pick, after_export, greeting):
+        number = re.search(r"with its number, ([0-9a-f]{8})\.$", message["text"]).group(1)
+        assert f"failure {number}\nTraceback" in caplog.text
+        assert message["again"]
+        assert "secret" not in message["text"]
+
+
+def test_whatever_takes_long_can_be_cancelled(handlers, cat, monkeypatch):
+    given = []
+    for method in ("run", "prepare", "export"):
+        monkeypatch.setattr(handlers.service, method, lambda *arguments: given.append(arguments[-1]) or 1 / 0)
+    handlers.run(str(cat), "twin", "", None)
+    handlers.pick("twin", picked("tiny"))
+    handlers.greet(visitor(variant="tiny"))
+    handlers.export(str(cat), "twin", export_event("npz"))
+    assert [type(cancelled) for cancelled in given] == [threading.Event] * 4
+
+
+def test_everything_that_may_wait_is_bounded_and_leaves_threads_for_the_rest(service):
+    async def look() -> None:
+        demo = build_demo(service)
+        assert demo._queue.max_size == MAX_WAITING
+        assert not demo.api_open
+        limits = {function.concurrency_id: function.concurrency_limit for function in demo.fns.values() if function.fn}
+        assert set(limits) == {"runs", "choices", "quick"}
+        assert sum(limits.values()) < MAX_THREADS
+
+    in_a_loop(look)

@@ -57,7 +57,14 @@ def test_the_table_states_what_the_code_states(name):
 
 def test_every_command_of_the_readme_is_one_that_the_parser_takes():
     commands = re.findall(r"^\.venv/bin/python -m poolformer (.+)$", README, re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"classify", "train", "evaluate", "mixers", "convert"}
+    assert {command.split()[0] for command in commands} == {
+        "classify",
+        "train",
+        "evaluate",
+        "mixers",
+        "convert",
+        "bench",
+    }
     for command in commands:
         assert build_parser().parse_args(command.replace(" ...", "").split())
 
@@ -74,3 +81,10 @@ def test_the_card_and_the_page_state_the_measured_accuracy():
     assert PoolFormerService().variants()[0].variant.top1_percent == metrics["top1"]
     assert metrics["images"] == 10_000
     assert metrics["top1"] >= 88
+
+
+def test_every_test_that_the_security_page_names_is_there():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|poolformer)/[\w/.]+)`", text)
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []

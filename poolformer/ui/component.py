@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import secrets
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from gradio.data_classes import FileData
 STATIC_DIR = Path(__file__).parent / "static"
 
 _revision = itertools.count()
+_SECRET = secrets.token_bytes(32)
 
 
 class StaticHTML(gr.HTML):
@@ -35,17 +37,23 @@ class StaticHTML(gr.HTML):
         return {"type": "object"}
 
     def file(self, content: bytes, name: str) -> dict[str, Any]:
-        """`content` as an entry of the value, which reaches the page with a `url` that gives it.
-
-        It lies in Gradio's cache, from which `delete_cache` removes it, in a folder named by its content: nobody can
-        guess where, and those who are shown the same share one whole file.
-        """
-        path = Path(self.GRADIO_CACHE) / hashlib.sha256(content).hexdigest() / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-            partial.write(content)
-        os.replace(partial.name, path)
+        """`content` as an entry of the value, which reaches the page with a `url` that gives it; see `keep_file`."""
+        path = keep_file(content, name, self.GRADIO_CACHE)
         return FileData(path=str(path), orig_name=name, size=len(content)).model_dump()
+
+
+def keep_file(content: bytes, name: str, cache_dir: str) -> Path:
+    """A file in Gradio's cache with this content and name.
+
+    `ui.temporary` removes it from there. Its folder is named by its content and by a secret of this process: nobody can
+    guess where it lies, not even who has the same content, and those who are shown the same share one whole file.
+    """
+    path = Path(cache_dir) / hashlib.blake2b(content, key=_SECRET, digest_size=32).hexdigest() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
+        partial.write(content)
+    os.replace(partial.name, path)
+    return path
 
 
 def _source(name: str, suffix: str) -> str:

@@ -1,29 +1,73 @@
-"""How the page is served: every setting with its reason."""
+"""The page served until somebody ends it, in good order."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import os
+import signal
+import threading
+from queue import SimpleQueue
 
-import gradio as gr
+from starlette.middleware import Middleware
 
-from poolformer.ui.component import STATIC_DIR
+from poolformer.errors import PoolFormerError
+from poolformer.service import PoolFormerService
+from poolformer.ui.failures import LOGGER
+from poolformer.ui.gate import GateMiddleware
+from poolformer.ui.guarded import GuardedBlocks
+from poolformer.ui.headers import HeadersMiddleware
+from poolformer.ui.settings import CANCEL_S, DRAIN_S, ENVIRONMENT, EXIT_S, LAUNCH_OPTIONS
+from poolformer.ui.temporary import keep_swept, use_own_folder
+from poolformer.ui.visitors import VisitorsMiddleware
 
-# Served by Gradio itself. Regular and Bold only: the SemiBold files of Gradio 6.31 lack nearly all letters.
-FONT = gr.themes.utils.fonts.LocalFont("IBM Plex Sans", weights=(400, 700))
-FONT_MONO = gr.themes.utils.fonts.LocalFont("IBM Plex Mono", weights=(400, 700))
-THEME = gr.themes.Default(
-    primary_hue="orange",
-    neutral_hue="slate",
-    font=(FONT, "system-ui", "sans-serif"),
-    font_mono=(FONT_MONO, "ui-monospace", "monospace"),
-)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-LAUNCH_OPTIONS: dict[str, Any] = {
-    "theme": THEME,
-    "css": (STATIC_DIR / "page.css").read_text(encoding="utf-8"),
-    "footer_links": ["api", "settings"],
-    "run_history": False,  # it would keep every visitor's pictures in his browser's storage
-    "enable_monitoring": False,
-    "ssr_mode": False,  # server-side rendering needs Node.js and gains nothing on one page
-    "max_file_size": "25mb",  # more than cameras write as JPEG; the limit of pixels is images/decode.py's matter
-}
+
+def prepare() -> None:
+    """Sets what Gradio reads from the environment; call it before any component is made."""
+    os.environ.update(ENVIRONMENT)
+    use_own_folder()
+
+
+def serve(demo: GuardedBlocks, service: PoolFormerService) -> int:
+    """Serves the demo until Ctrl-C or SIGTERM, and lets running requests end; returns the exit status, 128 + signal.
+
+    The page is up before torch is loaded, which happens beside it. From the main thread only.
+
+    Raises:
+        OSError: no port is free.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    received: SimpleQueue[int] = SimpleQueue()
+    for awaited in SIGNALS:
+        signal.signal(awaited, lambda number, _frame: received.put(number))
+    demo.launch(**LAUNCH_OPTIONS, app_kwargs={"middleware": middleware(demo)}, prevent_thread_lock=True)
+    threading.Thread(target=_warm_up, args=[service], name="warm up", daemon=True).start()
+    keep_swept(demo)
+    number = received.get()
+    for awaited in SIGNALS:
+        signal.signal(awaited, signal.SIG_DFL)  # Who asks twice does not want to wait.
+    status = 128 + number
+    last_resort = threading.Timer(EXIT_S, os._exit, [status])
+    last_resort.daemon = True
+    last_resort.start()
+    demo.visitors.close(DRAIN_S, CANCEL_S)
+    demo.close(verbose=False)
+    return status
+
+
+def middleware(demo: GuardedBlocks) -> list[Middleware]:
+    """What stands between visitors and Gradio, outermost first."""
+    public = {str(fn.api_name) for fn in demo.fns.values() if fn.api_visibility == "public"}
+    return [
+        Middleware(HeadersMiddleware),
+        Middleware(GateMiddleware, api_names=frozenset(public)),
+        Middleware(VisitorsMiddleware, visitors=demo.visitors),
+    ]
+
+
+def _warm_up(service: PoolFormerService) -> None:
+    try:
+        service.warm_up()
+    except PoolFormerError as error:
+        LOGGER.warning("%s", error)
