@@ -17,18 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from benchmarks.checkpoints import write_checkpoint
+from benchmarks.surroundings import sentence, surroundings
 from benchmarks.table import Measure, Row, markdown
-from poolformer import PoolFormerForImageClassification
-from poolformer.images.processing import PoolFormerImageProcessorPil
 from poolformer.inspection.pack import encode_pack
 from poolformer.inspection.stages import inspect_stage
 from poolformer.service import Inspection, PoolFormerService, Run
-from poolformer.training.speed import by_turns, machine
-from poolformer.weights.variants import VARIANTS
+from poolformer.training.speed import by_turns
 from tests.serving import free_port, serve_app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,13 +70,6 @@ def measure_variant(name: str, temporary: Path, browser: Browser) -> list[Row]:
         Row(f"{name}: from result to first paint", "ms", Measure.of(painted), Measure.of(drawn), OPPONENT),
         Row(f"{name}: hover frame, similarity", "ms", Measure.of(frames)),
     ]
-
-
-def write_checkpoint(name: str, folder: Path) -> None:
-    """A checkpoint of the variant with random weights."""
-    torch.manual_seed(0)
-    PoolFormerForImageClassification(VARIANTS[name].config()).save_pretrained(folder)
-    PoolFormerImageProcessorPil(crop_pct=VARIANTS[name].crop_pct).save_pretrained(folder)
 
 
 def draw_panels(service: PoolFormerService, run: Run) -> list[bytes]:
@@ -183,4 +174,4 @@ def launch_chromium(tool: Playwright) -> Browser:
 
 
 if __name__ == "__main__":
-    print(markdown(measure()), f"\n{machine()}", sep="\n")
+    print(markdown(measure()), f"\n{sentence(surroundings())}", sep="\n")

@@ -128,7 +128,7 @@ def test_the_processor_equals_transformers_in_bands(options: dict[str, Any], mod
 
 
 def test_a_photo_equals_transformers_at_full_size() -> None:
-    image = noise("RGB", (700, 520))
+    image = noise("RGB", (900, 700))
     ours = PoolFormerImageProcessorPil()(image, return_tensors="np").pixel_values
     np.testing.assert_allclose(ours, ReferencePil()(image, return_tensors="np").pixel_values, rtol=0, atol=1e-6)
 
