@@ -63,6 +63,7 @@ def measure_variant(name: str, temporary: Path, browser: Browser) -> list[Row]:
             Measure.of([len(pack) / 1e3]),
             Measure.of([sum(map(len, panels)) / 1e3]),
             OPPONENT,
+            ratio_kind="of theirs",
         ),
         Row(
             f"{name}: from activations to bytes", "ms", Measure.of(spent["pack"]), Measure.of(spent["panels"]), OPPONENT
