@@ -18,7 +18,7 @@ from benchmarks.plan import Plan
 from benchmarks.servers import serve
 from benchmarks.table import Measure, Row
 from benchmarks.visitor import Visitor, open_visitors
-from poolformer.folders.classify import BATCH_SIZE, classify_files
+from poolformer.folders.classify import classify_files
 from poolformer.folders.walk import find_files
 from poolformer.inference.loading import load_variant
 from poolformer.service import PoolFormerService
@@ -51,7 +51,7 @@ def compare(
     where: str, visitors: Sequence[Callable[[Path], Any]], photos: Sequence[Path], cache_dir: Path, plan: Plan
 ) -> list[Row]:
     """The rows of these visitors, by turns with the offline batch."""
-    variant = load_variant(NAME, cache_dir=cache_dir, batch_size=BATCH_SIZE)
+    variant = load_variant(NAME, cache_dir=cache_dir)
 
     def classify_offline() -> float:
         started = time.perf_counter()

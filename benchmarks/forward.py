@@ -56,7 +56,7 @@ def measure_variant(name: str, dtype: torch.dtype, plan: Plan) -> list[Row]:
     rows = []
     for batch, rounds in plan.some(tuple(ROUNDS.items())):
         x = torch.randn(batch, 3, SIZE_PX, SIZE_PX).to(dtype)
-        actions: dict[str, Action] = {"ours": partial(FusedPoolFormer(model, dtype, batch_size=batch), x)}
+        actions: dict[str, Action] = {"ours": partial(FusedPoolFormer(model, dtype), x)}
         if plan.compiled:
             actions["compiled"] = partial(FusedPoolFormer(model, dtype, compiled=True), x)
         actions["theirs"] = torch.inference_mode()(partial(oracle, x, output_hidden_states=True))
@@ -126,7 +126,6 @@ def _packed(convolution: nn.Conv2d, size: torch.Size, dtype: torch.dtype) -> Pac
         convolution.bias.to(dtype),
         convolution.stride[0],
         int(convolution.padding[0]),
-        batch_size=size[0],
         height=size[2],
         width=size[3],
     )

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification
-from poolformer.nn import fused as fused_module
+from poolformer.nn import PoolFormerConfig, PoolFormerForImageClassification, prepacked
 from poolformer.nn.fused import FusedPoolFormer
 from poolformer.nn.mixers import MIXERS
 from poolformer.nn.prepacked import PackedConvolution, packing_works
@@ -36,7 +35,7 @@ def assert_same(fused, model, pixel_values, atol=1e-4):
 @pytest.mark.parametrize("packs", [True, False])
 def test_folding_changes_no_number(monkeypatch, packs, shape):
     if not packs:
-        monkeypatch.setattr(fused_module, "packing_works", lambda _dtype: False)
+        monkeypatch.setattr(prepacked, "packing_works", lambda _dtype: False)
     model = build_model()
     assert_same(FusedPoolFormer(model), model, torch.randn(shape))
 
@@ -69,11 +68,26 @@ def test_published_variants_fold_exactly(name):
     assert_same(FusedPoolFormer(model), model, torch.randn(1, 3, 97, 65))
 
 
-@pytest.mark.parametrize("pictures", [1, 2, 3, 4, 5])
-def test_batches_go_through_in_parts_of_what_they_were_packed_for(pictures):
-    model, x = build_model(), torch.randn(pictures, 3, 64, 64)
-    for batch_size in (1, 2, 4):
-        assert_same(FusedPoolFormer(model, batch_size=batch_size), model, x)
+@pytest.mark.parametrize("pictures", [1, 2, 5])
+def test_batches_of_any_size_give_the_same_numbers(pictures):
+    # Of all layers of the five variants this one is packed otherwise for several pictures than for one, on two cores.
+    weight, bias = torch.randn(1280, 320, 1, 1), torch.randn(1280)
+    x = torch.randn(pictures, 320, 14, 14).contiguous(memory_format=torch.channels_last)
+    found = PackedConvolution(weight, bias, height=14, width=14)(x)
+    torch.testing.assert_close(found, torch.nn.functional.conv2d(x, weight, bias), rtol=1e-4, atol=1e-3)
+
+
+def test_where_several_pictures_want_another_packing_there_are_both(monkeypatch):
+    monkeypatch.setattr(prepacked, "wants_another", lambda *_: True)
+    weight, bias = torch.randn(6, 4, 1, 1), torch.randn(6)
+    convolution = PackedConvolution(weight, bias, packed=packing_works(torch.float32))
+    assert (convolution.several is None) == (not convolution.packed)
+    for pictures in (1, 2):
+        x = torch.randn(pictures, 4, 14, 14).contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(convolution(x), torch.nn.functional.conv2d(x, weight, bias))
+        torch.testing.assert_close(
+            convolution.add_to(torch.zeros_like(convolution(x)), x), torch.nn.functional.conv2d(x, weight, bias)
+        )
 
 
 def test_bfloat16_gives_nearly_the_same_logits():

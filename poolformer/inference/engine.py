@@ -14,7 +14,7 @@ import torch
 
 from poolformer.errors import WeightsError
 from poolformer.images.decode import decode_with_notes
-from poolformer.inference.batching import MAX_BATCH, BatchRunner, Pass
+from poolformer.inference.batching import MAX_BATCH, MAX_BATCH_ON_CPU, BatchRunner, Pass
 from poolformer.inference.device import Arithmetic
 from poolformer.inference.loading import CPU, ReadyVariant, load_variant
 from poolformer.inference.memory import LoadedVariants
@@ -75,10 +75,9 @@ class Engine:
             )
 
         self.loaded, self._note = LoadedVariants(load, budget_bytes), arithmetic.note
-        # On a processor a batch is hardly faster than its pictures one by one, and all of it waits for the last; a
-        # compiled network is compiled anew for every size of a batch.
-        alone = arithmetic.compiled or arithmetic.device.type == "cpu"
-        self._runner = BatchRunner(1 if alone else MAX_BATCH)
+        # A compiled network is compiled anew for every size of a batch.
+        most = MAX_BATCH_ON_CPU if arithmetic.device.type == "cpu" else MAX_BATCH
+        self._runner = BatchRunner(1 if arithmetic.compiled else most)
         self._decoders = BoundedSemaphore(min(MAX_DECODERS, os.cpu_count() or 1))
 
     def answer(self, source: str | Path | bytes, name: str, top_count: int, cancelled: Event | None = None) -> Answer:

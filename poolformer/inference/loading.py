@@ -53,7 +53,7 @@ def load_variant(
 ) -> ReadyVariant:
     """The variant or the folder of that name, folded for inference; see `load_checkpoint` for names, caches and errors.
 
-    `batch_size` is how many pictures will usually go through it at once; see `FusedPoolFormer`.
+    `batch_size` is how many pictures will go through it at once, if it is to be compiled.
 
     Raises:
         UnknownVariantError, HubUnreachableError, WeightsError: as `load_checkpoint`.
@@ -61,9 +61,7 @@ def load_variant(
     """
 
     def fold(checkpoint: Checkpoint) -> ReadyVariant:
-        network = FusedPoolFormer(
-            checkpoint.model.to(arithmetic.device), arithmetic.dtype, arithmetic.compiled, batch_size
-        )
+        network = FusedPoolFormer(checkpoint.model.to(arithmetic.device), arithmetic.dtype, arithmetic.compiled)
         if arithmetic.compiled:  # Now rather than with somebody's first picture.
             crop = checkpoint.processor.crop_size
             network(torch.zeros(batch_size, network.config.num_channels, crop["height"], crop["width"]))

@@ -28,7 +28,7 @@ from poolformer.errors import ConfigError
 from poolformer.nn.layout import stage_sizes
 from poolformer.nn.mixers import PoolFormerPooling
 from poolformer.nn.model import PoolFormerEmbeddings, PoolFormerForImageClassification, PoolFormerLayer
-from poolformer.nn.prepacked import PackedConvolution, packing_works
+from poolformer.nn.prepacked import PackedConvolution
 
 USUAL_SIZE_PX = 224  # how weights are packed is chosen for the maps of such a picture; others work as well
 
@@ -50,27 +50,17 @@ class FusedPoolFormer:
     is float32 always. `compiled` has torch.compile write code for the network at the first call with a shape, which
     takes about a minute and, for the CPU, a C++ compiler. Nothing of the model is kept or shared.
 
-    Packed weights are fast for batches of `batch_size` pictures, and slow for others: a larger batch is computed in
-    parts of that size, what remains of it is filled up. On a processor one picture at a time is nearly as fast as any.
-
     Raises:
         ConfigError: (when called) the network cannot be compiled here.
         ValueError: (when called) gradients are asked for; they do not pass through packed weights. Use the model.
     """
 
     def __init__(
-        self,
-        model: PoolFormerForImageClassification,
-        dtype: torch.dtype = torch.float32,
-        compiled: bool = False,
-        batch_size: int = 1,
+        self, model: PoolFormerForImageClassification, dtype: torch.dtype = torch.float32, compiled: bool = False
     ) -> None:
         self.config, self.dtype, self.device, self.compiled = model.config, dtype, model.device, compiled
-        # torch's compiler packs weights by itself.
-        packed = not compiled and model.device.type == "cpu" and packing_works(dtype)
-        self.batch_size = batch_size if packed else None
-        with torch.no_grad():
-            self.stages = _FusedStages(model, dtype, self.batch_size)
+        with torch.no_grad():  # torch's compiler packs weights by itself.
+            self.stages = _FusedStages(model, dtype, packed=False if compiled else None)
             self.norm, self.classifier = _copy(model.norm, torch.float32), _copy(model.classifier, torch.float32)
         freezing: dict[str, Any] = {"freezing": model.device.type == "cpu"}
         self._run = torch.compile(self.stages, options=freezing) if compiled else self.stages
@@ -80,19 +70,10 @@ class FusedPoolFormer:
             raise ValueError("A FusedPoolFormer has no gradients; call the model itself, or under torch.no_grad().")
         with torch.inference_mode(not self.compiled), torch.no_grad():  # torch's compiler freezes weights under no_grad
             x = pixel_values.to(self.device, self.dtype, memory_format=torch.channels_last)
-            hidden_states = self._compiled(x) if self.compiled else self._in_parts(x)
+            hidden_states = self._compiled(x) if self.compiled else self.stages(x)
             # (B, C, H, W) -> (B, C) -> (B, num_labels)
             logits = self.classifier(self.norm(hidden_states[-1].float()).mean([-2, -1]))
         return FusedOutput(logits, hidden_states)
-
-    def _in_parts(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        size, pictures = self.batch_size, len(x)
-        if size is None or pictures == size:
-            return cast(tuple[torch.Tensor, ...], self.stages(x))
-        if missing := -pictures % size:
-            x = torch.cat([x, x.new_zeros(missing, *x.shape[1:])]).contiguous(memory_format=torch.channels_last)
-        parts = [self.stages(part) for part in torch.split(x, size)]
-        return tuple(torch.cat(states)[:pictures] for states in zip(*parts, strict=True))
 
     @property
     def nbytes(self) -> int:
@@ -110,19 +91,19 @@ class FusedPoolFormer:
 
 
 class _FusedStages(nn.Module):
-    """All stages, (B, C, H, W) -> the hidden_states; weights are packed for `batch_size`, unless it is None."""
+    """All stages, (B, C, H, W) -> the hidden_states; `packed` as `PackedConvolution` takes it."""
 
-    def __init__(self, model: PoolFormerForImageClassification, dtype: torch.dtype, batch_size: int | None) -> None:
+    def __init__(self, model: PoolFormerForImageClassification, dtype: torch.dtype, packed: bool | None) -> None:
         super().__init__()
         size_px = model.config.image_size or USUAL_SIZE_PX
         sizes = [(size_px, size_px), *stage_sizes(model.config, size_px, size_px)]
         encoder = model.poolformer.encoder
         self.embeddings = nn.ModuleList(
-            _fold_embedding(embedding, size, dtype, batch_size)
+            _fold_embedding(embedding, size, dtype, packed)
             for embedding, size in zip(encoder.patch_embeddings, sizes[:-1], strict=True)
         )
         self.blocks = nn.ModuleList(
-            nn.Sequential(*(_FusedBlock(cast(PoolFormerLayer, block), size, dtype, batch_size) for block in blocks))
+            nn.Sequential(*(_FusedBlock(cast(PoolFormerLayer, block), size, dtype, packed) for block in blocks))
             for blocks, size in zip(cast(Iterable[nn.ModuleList], encoder.block), sizes[1:], strict=True)
         )
 
@@ -137,11 +118,9 @@ class _FusedStages(nn.Module):
 class _FusedBlock(nn.Module):
     """One block. (B, C, H, W) -> (B, C, H, W); may change its input in place."""
 
-    def __init__(
-        self, block: PoolFormerLayer, size: tuple[int, int], dtype: torch.dtype, batch_size: int | None
-    ) -> None:
+    def __init__(self, block: PoolFormerLayer, size: tuple[int, int], dtype: torch.dtype, packed: bool | None) -> None:
         super().__init__()
-        packing = _packing(size, batch_size)
+        height, width = size
         if isinstance(block.token_mixer, PoolFormerPooling):
             self.mix_tokens: nn.Module = _FusedPooling(block, block.token_mixer.pool, dtype)
         else:
@@ -153,8 +132,12 @@ class _FusedBlock(nn.Module):
         second = mlp.conv2.weight * scale[:, None, None, None]  # (C, C_hidden, 1, 1), by output channel
         exact_gelu = isinstance(mlp.act_fn, nn.GELU) and mlp.act_fn.approximate == "none"
         self.activate = nn.Identity() if exact_gelu else _copy(mlp.act_fn, dtype)
-        self.conv1 = PackedConvolution(first.to(dtype), first_bias.to(dtype), gelu=exact_gelu, **packing)
-        self.conv2 = PackedConvolution(second.to(dtype), (scale * _bias(mlp.conv2)).to(dtype), **packing)
+        self.conv1 = PackedConvolution(
+            first.to(dtype), first_bias.to(dtype), gelu=exact_gelu, height=height, width=width, packed=packed
+        )
+        self.conv2 = PackedConvolution(
+            second.to(dtype), (scale * _bias(mlp.conv2)).to(dtype), height=height, width=width, packed=packed
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.mix_tokens(x)
@@ -196,21 +179,14 @@ class _PlainMixing(nn.Module):
         return mixed.contiguous(memory_format=torch.channels_last)
 
 
-def _fold_embedding(
-    embedding: nn.Module, size: tuple[int, int], dtype: torch.dtype, batch_size: int | None
-) -> nn.Module:
+def _fold_embedding(embedding: nn.Module, size: tuple[int, int], dtype: torch.dtype, packed: bool | None) -> nn.Module:
     """The patch embedding with packed weights; a module that somebody put in its place stays as it is."""
     if not isinstance(embedding, PoolFormerEmbeddings):
         return _copy(embedding, dtype)
     convolution = embedding.projection
     weight, bias = (tensor.to(dtype, copy=True) for tensor in (convolution.weight, _bias(convolution)))
     stride, padding = convolution.stride[0], cast(tuple[int, int], convolution.padding)[0]
-    return PackedConvolution(weight, bias, stride, padding, **_packing(size, batch_size))
-
-
-def _packing(size: tuple[int, int], batch_size: int | None) -> dict[str, Any]:
-    """What `PackedConvolution` takes: for which maps weights are packed, and whether they are."""
-    return {"batch_size": batch_size or 1, "height": size[0], "width": size[1], "packed": batch_size is not None}
+    return PackedConvolution(weight, bias, stride, padding, height=size[0], width=size[1], packed=packed)
 
 
 def _bias(convolution: nn.Conv2d) -> torch.Tensor:

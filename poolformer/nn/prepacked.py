@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -19,18 +20,20 @@ from torch.nn import functional
 logger = logging.getLogger(__name__)
 
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of values around 1: another order of sums, and no more
+SEVERAL = 8  # pictures: what two or more want was the same wherever it was looked at
 
 
 class PackedConvolution(nn.Module):
     """A convolution with fixed weight (C_out, C_in, k, k) and bias (C_out,), followed by GELU if `gelu`.
 
     Called with x (B, C_in, H, W), channels_last, it gives a new (B, C_out, H', W'). `add_to(total, x)` adds the
-    convolution of x, without GELU, to `total` in place. The packing is chosen for `batch_size` maps of `height` x
-    `width`: others work, other batches much slower. `packed` False, or another device than the CPU, leaves the weights
-    as they are.
+    convolution of x, without GELU, to `total` in place. The packing is chosen for maps of `height` x `width`: others
+    work, slower. One picture may want another packing than several; then there are both. `packed` False, or another
+    device than the CPU, leaves the weights as they are.
     """
 
-    weight: torch.Tensor
+    weight: torch.Tensor  # for one picture
+    several: torch.Tensor | None  # for several, where that is another
     bias: torch.Tensor
 
     def __init__(
@@ -41,7 +44,6 @@ class PackedConvolution(nn.Module):
         padding: int = 0,
         *,
         gelu: bool = False,
-        batch_size: int = 1,
         height: int = 14,
         width: int = 14,
         packed: bool | None = None,
@@ -50,15 +52,20 @@ class PackedConvolution(nn.Module):
         self.gelu = gelu
         self.stride, self.padding, self.dilation = [stride] * 2, [padding] * 2, [1, 1]
         self.packed = packing_works(weight.dtype) and weight.device.type == "cpu" if packed is None else packed
+        several = None
         if self.packed:
-            size = [batch_size, weight.shape[1], height, width]
-            weight = torch.ops.mkldnn._reorder_convolution_weight(
-                weight.contiguous(), self.padding, self.stride, self.dilation, 1, size
-            )
+            geometry = Geometry(padding, stride, height, width, torch.get_num_threads())
+            if wants_another(weight.shape, weight.dtype, geometry):
+                several = pack(weight, SEVERAL, geometry)
+            weight = pack(weight, 1, geometry)
         else:
             weight = weight.contiguous(memory_format=torch.channels_last)
         self.register_buffer("weight", weight, persistent=False)
+        self.register_buffer("several", several, persistent=False)
         self.register_buffer("bias", bias.contiguous(), persistent=False)
+
+    def _weight_for(self, x: torch.Tensor) -> torch.Tensor:
+        return self.weight if self.several is None or len(x) == 1 else self.several
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.packed:
@@ -66,7 +73,7 @@ class PackedConvolution(nn.Module):
             return functional.gelu(mapped) if self.gelu else mapped
         after = "gelu" if self.gelu else "none"
         packed: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1, after, [], "none"
+            x, self._weight_for(x), self.bias, self.padding, self.stride, self.dilation, 1, after, [], "none"
         )
         return packed
 
@@ -75,9 +82,51 @@ class PackedConvolution(nn.Module):
         if not self.packed:
             return total.add_(functional.conv2d(x, self.weight, self.bias, self.stride, self.padding))
         added: torch.Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
-            total, x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1, "add", None, None, [], None
+            total,
+            x,
+            self._weight_for(x),
+            self.bias,
+            self.padding,
+            self.stride,
+            self.dilation,
+            1,
+            "add",
+            None,
+            None,
+            [],
+            None,
         )
         return added
+
+
+class Geometry(NamedTuple):
+    """What the packing of a convolution's weights depends on, beside their shape."""
+
+    padding: int
+    stride: int
+    height: int
+    width: int
+    threads: int
+
+
+def pack(weight: torch.Tensor, pictures: int, geometry: Geometry) -> torch.Tensor:
+    """The weight (C_out, C_in, k, k), packed for so many maps."""
+    padding, stride, height, width, _ = geometry
+    size = [pictures, weight.shape[1], height, width]
+    packed: torch.Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+        weight.contiguous(), [padding] * 2, [stride] * 2, [1, 1], 1, size
+    )
+    return packed
+
+
+@functools.cache
+def wants_another(shape: torch.Size, dtype: torch.dtype, geometry: Geometry) -> bool:
+    """Whether several pictures want another packing than one; asked once for all layers of one kind."""
+    weight = torch.zeros(shape, dtype=dtype)
+    one, several = (
+        torch.ops.mkldnn._get_mkldnn_serialized_md(pack(weight, pictures, geometry)) for pictures in (1, SEVERAL)
+    )
+    return not torch.equal(one, several)
 
 
 @functools.cache

@@ -121,7 +121,10 @@ def test_a_full_queue_is_a_sentence_and_the_picture_stays(browser, stranger, hel
     expect(busy).to_be_visible()
     expect(row(stranger, "twin")).to_be_checked()
     expect(row(stranger, "tiny")).not_to_have_attribute("data-pending", "true")
-    upload(stranger, cat)
+    with stranger.expect_response(re.compile("queue/join")) as refused:  # the message is there from before
+        upload(stranger, cat)
+    assert not refused.value.ok
+    expect(stranger.get_by_role("button", name="Try again")).to_be_visible()
     expect(busy).to_be_visible()
     expect(picture_is_there(stranger)).to_be_visible()
     running.go_on()
