@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from tqdm import tqdm
 
@@ -48,20 +48,30 @@ def classify_into(
 
 def _add_rows(table: ResultTable, paths: Sequence[str], ready: ReadyVariant, batch_size: int) -> int:
     """How many of the new rows are of files that could not be read."""
-    unread_count = 0
+    unread_count, ended = 0, Event()
     rows = classify_files(_remaining(paths, table), ready, batch_size)
-    with closing(rows), tqdm(unit=" files", desc=str(table.path)) as bar:
-        Thread(target=_count, args=(_remaining(paths, table), bar), daemon=True).start()
-        for row in rows:
-            table.append(row)
-            unread_count += bool(row.error)
-            bar.update()
+    with closing(rows), tqdm(unit=" files", desc=str(table.path), initial=table.kept) as bar:
+        counter = Thread(target=_count, args=(find_files(paths), table.path, bar, ended), daemon=True)
+        counter.start()
+        try:
+            for row in rows:
+                table.append(row)
+                unread_count += bool(row.error)
+                bar.update()
+        finally:
+            ended.set()
+            counter.join()
     return unread_count
 
 
-def _count(files: Iterator[FoundFile], bar: tqdm[None]) -> None:
+def _count(files: Iterator[FoundFile], table_path: Path, bar: tqdm[None], ended: Event) -> None:
     """Tells the bar how long it gets, while it moves: finding millions of files takes a while."""
-    bar.total = sum(1 for _ in files)
+    count = 0
+    for file in files:
+        if ended.is_set():
+            return
+        count += not _is_same(file.path, table_path)
+    bar.total = count
 
 
 def _remaining(paths: Sequence[str], table: ResultTable) -> Iterator[FoundFile]:
