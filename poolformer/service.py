@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from poolformer.inspection.pack import Pack
     from poolformer.inspection.receptive_field import StageGeometry
     from poolformer.inspection.stages import StageInspection
+    from poolformer.render.colormaps import Picture
     from poolformer.render.panel import StagePanel
 
-Picture = npt.NDArray[np.uint8]
 TOP_COUNT = 5
 CACHE_BUDGET_BYTES = 1 << 30  # all six variants take 0.84 GB in float32, packed: they stay loaded
 PREFERRED_NAME = "s12"  # the smallest ImageNet model: shown first once it has been fetched

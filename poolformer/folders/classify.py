@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,10 +16,11 @@ from poolformer.folders.rows import Row
 from poolformer.folders.walk import FoundFile, printable
 from poolformer.images.decode import decode_image
 from poolformer.images.processing import PoolFormerImageProcessorPil
+from poolformer.images.sharing import core_count
 from poolformer.inference.loading import ReadyVariant
 from poolformer.service import TOP_COUNT, Prediction
 
-BATCH_SIZE = 16  # On two cores s12 takes 23.6 ms a picture in batches of 8 or 16, and 25 in ones of 1 or 32.
+BATCH_SIZE = 16  # On a processor larger batches gain nothing.
 MAX_DECODERS = 16  # a picture takes up to 512 MiB while it is decoded, one of a phone about 100
 MAX_WAITING_BATCHES = 4  # where hardly a file is a picture, a batch is not waited for any longer
 
@@ -41,7 +41,7 @@ def classify_files(
         PoolFormerError: a batch does not fit in the memory of the variant's device.
         WeightsError: a logit is not a finite number.
     """
-    decoders = decoders or min(os.cpu_count() or 1, MAX_DECODERS)
+    decoders = decoders or min(core_count(), MAX_DECODERS)
     pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
     waiting: list[Opened] = []
     picture_count = 0

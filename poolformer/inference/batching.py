@@ -19,10 +19,8 @@ import torch
 from poolformer.inference.waiting import answer_of, check
 from poolformer.nn.fused import FusedPoolFormer
 
-MAX_BATCH, MAX_BATCH_ON_CPU = (
-    32,
-    8,
-)  # pictures in one forward pass; on a processor more gain nothing, and all wait longer
+MAX_BATCH = 32  # pictures in one forward pass: a class of thirty at once
+MAX_BATCH_ON_CPU = 8  # on a processor more gain nothing, and all wait longer
 
 
 @dataclass(frozen=True, eq=False)

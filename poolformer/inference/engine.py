@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 
 from poolformer.errors import WeightsError
 from poolformer.images.decode import decode_with_notes
+from poolformer.images.sharing import core_count
 from poolformer.inference.batching import MAX_BATCH, MAX_BATCH_ON_CPU, BatchRunner, Pass
 from poolformer.inference.device import Arithmetic
 from poolformer.inference.loading import CPU, ReadyVariant, load_variant
@@ -78,7 +78,7 @@ class Engine:
         # A compiled network is compiled anew for every size of a batch.
         most = MAX_BATCH_ON_CPU if arithmetic.device.type == "cpu" else MAX_BATCH
         self._runner = BatchRunner(1 if arithmetic.compiled else most)
-        self._decoders = BoundedSemaphore(min(MAX_DECODERS, os.cpu_count() or 1))
+        self._decoders = BoundedSemaphore(min(MAX_DECODERS, core_count()))
 
     def answer(self, source: str | Path | bytes, name: str, top_count: int, cancelled: Event | None = None) -> Answer:
         """The picture in a file, or in a file's bytes, through the variant.
